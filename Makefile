@@ -1,0 +1,133 @@
+# One verb for each thing that a developer does; `make` alone lists them. It needs Python 3.11 or newer and nothing
+# else: the environment in $(VENV) is made from the hashed lock files, quickly on a second run, anew if the checkout
+# moved, the interpreter went away or an installation was interrupted.
+#
+#   PYTHON=…  the interpreter to build on; otherwise the newest that works is found
+#   VENV=…    another folder for the environment, such as .venv-3.13
+#   ARGS=…    passed on to the program behind the verb, such as `make test ARGS="-k login"`
+
+VENV ?= .venv
+ifeq ($(filter .venv%,$(VENV)),)
+$(error VENV has to start with .venv, for its folder is emptied before it is filled)
+endif
+bin := $(VENV)/bin
+sources := $(wildcard src tests bench)
+
+# Candidates are run, not just looked up: a version manager may leave commands behind that only print an error.
+candidates := python3.13 python3.12 python3.11 python3 \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-9]*/bin/python3
+suitable := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+
+# Each environment says where it was made and only says so once it is whole.
+made := $(VENV)/made-in
+ifneq ($(shell test -x $(bin)/python && cat $(made) 2>/dev/null),$(CURDIR))
+$(shell rm -f $(VENV)/*.stamp)
+endif
+
+pip := $(bin)/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps
+compile := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --system-certs --group build
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check fmt migrate bench fuzz coverage ci lock
+
+help: ## List the verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
+
+run: $(VENV)/runtime.stamp ## Start everything and serve the API
+	@exec $(bin)/task-api serve $(ARGS)
+
+dev: $(VENV)/development.stamp ## The same, restarting whenever the code changes
+	@exec $(bin)/task-api serve --reload $(ARGS)
+
+test: $(VENV)/development.stamp ## Run every test, in parallel
+	@$(bin)/python -m pytest -n auto --maxprocesses 8 $(ARGS)
+
+check: style types layers shape locks-are-fresh migrations-are-safe ## Format, lint, types, layers, budgets, docs, locks, migrations
+
+fmt: $(VENV)/development.stamp ## Format the code and mend what can be mended by itself
+	$(bin)/ruff check --fix --exit-zero --quiet $(sources)
+	$(bin)/ruff format $(sources)
+
+migrate: $(VENV)/runtime.stamp ## Bring the database's schema up to date
+	@$(bin)/task-api migrate up $(ARGS)
+
+bench: $(VENV)/development.stamp ## Measure the cost of requests (asks for `wrk`)
+	@$(bin)/python -m bench $(ARGS)
+
+fuzz: $(VENV)/development.stamp ## Send generated requests and look for wrong answers
+	@$(bin)/python -m tests.fuzz $(ARGS)
+
+coverage: $(VENV)/development.stamp ## Run every test and demand 95 % of lines and of branches
+	@$(bin)/coverage erase
+	@$(bin)/coverage run -m pytest -n auto --maxprocesses 8 $(ARGS)
+	@$(bin)/coverage combine --quiet
+	@$(bin)/coverage report
+	@$(bin)/python -m tests.shape.coverage_floor
+
+ci: ## What a change has to pass: check, then tests on Python 3.11 and 3.13
+	@.ci/matrix 3.11 3.13
+
+lock: $(VENV)/development.stamp ## Compile the lock files (ARGS=--upgrade for newer releases)
+	$(bin)/uv $(compile) $(ARGS) -o requirements.lock
+	$(bin)/uv $(compile) $(ARGS) --group dev -c requirements.lock -o requirements-dev.lock
+
+# The parts of `check`, each a verb too.
+.PHONY: style types layers shape locks-are-fresh migrations-are-safe
+
+style: $(VENV)/development.stamp
+	$(bin)/ruff format --check --quiet $(sources)
+	$(bin)/ruff check --quiet $(sources)
+
+types: $(VENV)/development.stamp
+	$(bin)/mypy $(sources)
+
+layers: $(VENV)/development.stamp
+	$(bin)/lint-imports --no-logo
+
+shape: $(VENV)/development.stamp
+	$(bin)/python -m pytest -q --noconftest tests/shape
+
+# Compiled again over a copy of itself, a lock keeps its pins: a difference means that pyproject.toml asks for others.
+locks-are-fresh: $(VENV)/development.stamp
+	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	cp requirements.lock requirements-dev.lock "$$fresh"; \
+	$(bin)/uv $(compile) -o "$$fresh/requirements.lock"; \
+	$(bin)/uv $(compile) --group dev -c requirements.lock -o "$$fresh/requirements-dev.lock"; \
+	for lock in requirements.lock requirements-dev.lock; do \
+		diff "$$lock" "$$fresh/$$lock" || { echo "$$lock is behind pyproject.toml; run: make lock" >&2; exit 1; }; \
+	done; \
+	echo "The lock files are what pyproject.toml asks for."
+
+migrations-are-safe: $(VENV)/development.stamp
+	@set -e; script=$$(mktemp); trap 'rm -f "$$script"' EXIT; \
+	$(bin)/task-api migrate sql > "$$script"; \
+	$(bin)/squawk --config .squawk.toml --reporter gcc --stdin-filepath 'task-api migrate sql' < "$$script"
+
+# The newest pip is not needed, so it is not fetched; what is imported compiles itself at its first use.
+define install
+	@set -e; \
+	if ! test -e $(made) || ! test -e $(VENV)/runtime.stamp -o -e $(VENV)/development.stamp; then \
+		rm -f $(made); \
+		for python in $(if $(PYTHON),'$(PYTHON)',$(candidates)); do \
+			if "$$python" -c '$(suitable)' >/dev/null 2>&1; then found=$$python; break; fi; \
+		done; \
+		test "$$found" || { echo "No Python 3.11 or newer with the modules venv and ensurepip was found." \
+			"Install one (on Debian: apt-get install python3 python3-venv) or name it: make PYTHON=…" >&2; exit 1; }; \
+		echo "Making the environment in $(VENV) with $$("$$found" --version)"; \
+		"$$found" -m venv --clear $(VENV); \
+	fi; \
+	rm -f $(made) $@; \
+	echo "Installing what $(1) names"; \
+	$(pip) --no-compile --require-hashes -r $(1); \
+	echo "Installing task-api itself"; \
+	$(pip) --no-build-isolation --editable .; \
+	pwd -P > $(made); \
+	touch $@
+endef
+
+$(VENV)/runtime.stamp: requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+
+$(VENV)/development.stamp: requirements-dev.lock pyproject.toml
+	$(call install,requirements-dev.lock)
