@@ -1,0 +1,310 @@
+"""The settings: one class per room, each field with its variable, type, bounds and meaning.
+
+Everything comes from the environment or from a `.env` file in the working directory; the environment wins. A wrong
+value or an unknown `TASK_API_…` variable stops the start. This module never reads any other file and never invents a
+secret.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+import msgspec
+from dotenv import dotenv_values
+from msgspec import Meta, Struct, field
+
+PREFIX = "TASK_API_"
+SHORTEST_SECRET = 32
+"""Bytes; a shorter key is weaker than the signature it makes (RFC 7518 §3.2)."""
+
+UNRELATED = frozenset({"TASK_API_VERSION"})
+"""Variables with our prefix that orchestration sets for its own use."""
+
+
+class SettingsInvalid(Exception):
+    """A setting is wrong; the message names the variable and the reason."""
+
+
+class Secret:
+    """A string that never shows itself: not in a log, a traceback or a representation."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value, for the one place that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+Room = TypeVar("Room", bound=Struct)
+Count = Annotated[int, Meta(ge=1, le=100_000)]
+Days = Annotated[int, Meta(ge=1, le=3650)]
+
+
+def _named(guide: Mapping[str, str]) -> Any:
+    """Name each field `TASK_API_<FIELD>`, or as the scalability guide names it."""
+    return lambda name: guide.get(name, PREFIX + name.upper())
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True, rename=_named({"port": "PORT"})):
+    """The HTTP server."""
+
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on.")] = 3000
+    request_timeout: Annotated[int, Meta(ge=1, le=300, description="Seconds that one request may take; then 503.")] = 15
+    shutdown_grace: Annotated[
+        int, Meta(ge=1, le=300, description="Seconds that requests in flight get to finish at a stop.")
+    ] = 20
+    drain_seconds: Annotated[
+        int, Meta(ge=0, le=300, description="Seconds between failing readiness and closing the port at a stop.")
+    ] = 0
+    max_concurrency: Annotated[
+        int, Meta(ge=1, le=100_000, description="Requests in progress at once per process; beyond: 503.")
+    ] = 512
+    cors_origins: Annotated[
+        tuple[str, ...], Meta(description="Web origins that may call the API from a browser, comma-separated.")
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks whose `X-Forwarded-For` is believed (CIDR), comma-separated."),
+    ] = ()
+
+
+class DatabaseSettings(
+    Struct, frozen=True, kw_only=True, rename=_named({"url": "DATABASE_URL", "read_url": "DATABASE_READ_URL"})
+):
+    """PostgreSQL."""
+
+    url: Annotated[
+        Secret | None, Meta(description="`postgresql://…` (16 or newer). Unset: an embedded PostgreSQL 18 is started.")
+    ] = None
+    read_url: Annotated[
+        Secret | None,
+        Meta(description="Read replicas. `doctor` checks them; all reads still go to the primary in this release."),
+    ] = None
+    database_pool: Annotated[
+        int, Meta(ge=2, le=500, description="Connections per process; `?connection_limit=` in the URL wins.")
+    ] = 10
+    database_wait: Annotated[
+        int, Meta(ge=1, le=60, description="Seconds to wait for a free connection; then 503. `?pool_timeout=` wins.")
+    ] = 5
+    statement_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds that one SQL statement may take.")] = 5
+
+
+class RedisSettings(Struct, frozen=True, kw_only=True, rename=_named({"url": "REDIS_URL"})):
+    """Redis or Valkey."""
+
+    url: Annotated[
+        Secret | None,
+        Meta(description="`redis://…` (Redis 7 or Valkey 8 or newer). Unset: an embedded Valkey 9 is started."),
+    ] = None
+
+
+class AuthSettings(Struct, frozen=True, kw_only=True, rename=_named({"jwt_secret": "JWT_SECRET"})):
+    """Tokens, sessions and passwords."""
+
+    jwt_secret: Annotated[
+        Secret | None,
+        Meta(
+            description="Signs tokens, at least 32 bytes. Unset: made at the first start and kept in the data folder."
+        ),
+    ] = None
+    jwt_previous_secrets: Annotated[
+        tuple[Secret, ...], Meta(description="Older secrets whose tokens are still accepted, comma-separated.")
+    ] = ()
+    session_idle_days: Annotated[Days, Meta(description="A session ends after so many days without a request.")] = 7
+    session_absolute_days: Annotated[Days, Meta(description="A session ends so many days after log-in.")] = 30
+    argon2_memory_kib: Annotated[
+        int, Meta(ge=19_456, le=1_048_576, description="argon2id memory in KiB (OWASP's minimum is the default).")
+    ] = 19_456
+    argon2_iterations: Annotated[int, Meta(ge=2, le=20, description="argon2id iterations.")] = 2
+    password_threads: Annotated[
+        int, Meta(ge=1, le=64, description="Threads that hash passwords; one core each while they work.")
+    ] = 2
+    password_queue: Annotated[
+        Count, Meta(description="Log-ins and registrations that may wait for such a thread; beyond: 503.")
+    ] = 64
+
+
+class LimitSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
+    """How often someone may try."""
+
+    rate_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Requests a minute per user (counted by the gate, which this release does not have yet). "
+            "`0` switches every limit off, log-in and register too.",
+        ),
+    ] = 100
+    login_per_account: Annotated[
+        Count, Meta(description="Failed log-ins per quarter of an hour for one account from one unknown address.")
+    ] = 10
+    login_per_address: Annotated[
+        Count, Meta(description="Failed log-ins per quarter of an hour from one address, whatever the account.")
+    ] = 50
+    register_per_address: Annotated[Count, Meta(description="Registrations per hour from one address.")] = 20
+
+
+class TaskSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
+    """Retention."""
+
+    trash_days: Annotated[Days, Meta(description="Days that a deleted task stays in the trash.")] = 30
+    idempotency_hours: Annotated[
+        int, Meta(ge=1, le=720, description="Hours that an answer is kept under its Idempotency-Key.")
+    ] = 24
+    outbox_days: Annotated[Days, Meta(description="Days that an event is kept in the outbox.")] = 7
+    jobs: Annotated[
+        bool, Meta(description="Run background jobs inside the server (`false` where `task-api worker` runs them).")
+    ] = True
+
+
+class EmbeddedSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
+    """The servers that the program starts itself when no URL names others."""
+
+    data_dir: Annotated[
+        Path | None,
+        Meta(
+            description="Folder of the embedded servers' data and of the generated secret. Unset: "
+            "`$XDG_DATA_HOME/task-api`, else `~/.local/share/task-api`; for root `/var/lib/task-api`."
+        ),
+    ] = None
+    embedded_user: Annotated[
+        str, Meta(description="System user that runs the embedded servers when the program is started by root.")
+    ] = "nobody"
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, rename=_named({"level": "LOG_LEVEL"})):
+    """Logs on standard output."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level that is written.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "pretty"], Meta(description="`auto`: pretty on a terminal, JSON elsewhere.")
+    ] = "auto"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All rooms' settings."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    tasks: TaskSettings = field(default_factory=TaskSettings)
+    embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
+
+
+class Variable(Struct, frozen=True):
+    """One line of the settings' table."""
+
+    room: str
+    name: str
+    default: str
+    description: str
+
+
+def load(environ: Mapping[str, str] | None = None, *, dotenv: Path = Path(".env")) -> Settings:
+    """Read the settings; raises `SettingsInvalid` naming the variable at fault."""
+    values = _filled(_read(dotenv)) | _filled(os.environ if environ is None else environ)
+    _refuse_unknown(values)
+    settings = Settings(**{room.name: _convert(values, room.type) for room in msgspec.structs.fields(Settings)})
+    _refuse_short_secrets(settings.auth)
+    _refuse_wrong_networks(settings.server)
+    return settings
+
+
+def variables() -> Iterator[Variable]:
+    """Yield every setting with what the documentation's table says of it."""
+    for room in msgspec.structs.fields(Settings):
+        info = msgspec.inspect.type_info(room.type)
+        assert isinstance(info, msgspec.inspect.StructType)
+        for item in info.fields:
+            yield Variable(room.name, item.encode_name, _shown(item.default), _described(item.type))
+
+
+def _read(dotenv: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(dotenv, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{dotenv}: cannot be read: {error}") from None
+
+
+def _filled(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Leave out what is empty, which counts as unset."""
+    return {name: value.strip() for name, value in values.items() if value and value.strip()}
+
+
+def _refuse_unknown(values: Mapping[str, str]) -> None:
+    known = {variable.name for variable in variables()} | UNRELATED
+    for name in values:
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingsInvalid(f"{name}: there is no such setting; docs/settings.md lists them all")
+
+
+def _refuse_short_secrets(auth: AuthSettings) -> None:
+    for name, secrets in (
+        ("JWT_SECRET", (auth.jwt_secret,)),
+        (PREFIX + "JWT_PREVIOUS_SECRETS", auth.jwt_previous_secrets),
+    ):
+        if any(secret is not None and len(secret.reveal().encode()) < SHORTEST_SECRET for secret in secrets):
+            raise SettingsInvalid(
+                f"{name}: a secret needs at least {SHORTEST_SECRET} bytes; try `openssl rand -base64 48`"
+            )
+
+
+def _refuse_wrong_networks(server: ServerSettings) -> None:
+    for proxy in server.trusted_proxies:
+        try:
+            ip_network(proxy, strict=False)
+        except ValueError:
+            raise SettingsInvalid(
+                f"{PREFIX}TRUSTED_PROXIES: {proxy!r} is no network; write them as in 10.0.0.0/8,::1"
+            ) from None
+
+
+def _convert(values: Mapping[str, str], room: type[Room]) -> Room:
+    known = msgspec.structs.fields(room)
+    given = {
+        item.encode_name: _split(values[item.encode_name], item.type) for item in known if item.encode_name in values
+    }
+    try:
+        return msgspec.convert(given, room, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise SettingsInvalid(f"{path.rstrip('`').split('[')[0]}: {reason}") from None
+
+
+def _split(value: str, kind: Any) -> Any:
+    """Split a comma-separated value if the setting is a list."""
+    inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return [part.strip() for part in value.split(",") if part.strip()] if get_origin(inner) is tuple else value
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Secret or kind is Path:
+        return kind(value)
+    raise NotImplementedError(kind)
+
+
+def _described(kind: msgspec.inspect.Type) -> str:
+    return (
+        str((kind.extra_json_schema or {}).get("description", "")) if isinstance(kind, msgspec.inspect.Metadata) else ""
+    )
+
+
+def _shown(default: Any) -> str:
+    if default is None or default == ():
+        return "–"
+    return str(default).lower() if isinstance(default, bool) else str(default)

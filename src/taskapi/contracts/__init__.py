@@ -1,0 +1,1 @@
+"""The only ground on which two domains meet: who is calling, what happened, and who is who."""

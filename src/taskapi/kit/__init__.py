@@ -1,0 +1,1 @@
+"""The tool room: everything technical that has no business word in it."""

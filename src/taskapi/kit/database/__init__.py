@@ -1,0 +1,8 @@
+"""PostgreSQL: a bounded pool, connections that read, transactions that write, and hooks around their commit."""
+
+from taskapi.kit.database.connection import ReadConnection, Record, Row
+from taskapi.kit.database.deferral import Deferral, apart, deferred_commit
+from taskapi.kit.database.pool import Database
+from taskapi.kit.database.transaction import Transaction
+
+__all__ = ["Database", "Deferral", "ReadConnection", "Record", "Row", "Transaction", "apart", "deferred_commit"]

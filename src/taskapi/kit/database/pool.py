@@ -1,0 +1,126 @@
+"""The bounded pool of connections, and the two ways to use one: `read` and `transaction`.
+
+A connection is held while a statement or a transaction runs, never for the length of a request. Every wait has a
+limit: for a free connection, for a statement, for a lock, for an idle transaction.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from taskapi.config import DatabaseSettings
+from taskapi.errors import Overloaded
+from taskapi.kit.clock import Clock
+from taskapi.kit.database import deferral, url
+from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
+from taskapi.kit.database.faults import Constraints, translated
+from taskapi.kit.database.transaction import Around, Transaction, Unit
+
+CONNECT_SECONDS = 5
+TRANSACTION_SECONDS = 10
+"""How long a transaction of the application may stay open before it is given up."""
+
+
+class Database:
+    """A pool of connections to the primary."""
+
+    def __init__(self, settings: DatabaseSettings, clock: Clock, constraints: Constraints) -> None:
+        if settings.url is None:
+            raise ValueError("DATABASE_URL is not set")
+        self.hooks = Around(constraints)
+        self.statements = StatementCounter()
+        self._clock = clock
+        self._address = url.parse(settings.url.reveal())
+        self._settings = settings
+        self._wait = self._address.pool_timeout or settings.database_wait
+        self._opened: asyncpg.Pool[Any] | None = None
+
+    async def open(self) -> None:
+        """Prepare the pool in the running event loop; it connects when needed, so the database may come later."""
+        self._opened = await self._make_pool(self._settings)
+
+    async def close(self, seconds: float = 5) -> None:
+        """Close all connections, by force after `seconds`."""
+        if self._opened is None:
+            return
+        with contextlib.suppress(TimeoutError):  # closing was cancelled then, which ends the connections at once
+            await asyncio.wait_for(self._opened.close(), seconds)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadConnection]:
+        """Lend a connection for statements that read."""
+        with translated(self.hooks.constraints):
+            connection = await self._acquire()
+            try:
+                yield ReadConnection(connection, self.statements)
+            finally:
+                await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self, *, seconds: float = TRANSACTION_SECONDS) -> AsyncIterator[Transaction]:
+        """Open a transaction; it commits when the block ends well, or when the request's edge says so."""
+        waiting = deferral.current.get()
+        with translated(self.hooks.constraints):
+            unit = await self._begin()
+            try:
+                async with asyncio.timeout(seconds):
+                    if waiting is not None:
+                        await waiting.begin(unit.transaction)
+                    yield unit.transaction
+                if waiting is not None:
+                    waiting.keep(unit)
+            except BaseException:
+                await unit.rollback()
+                raise
+            if waiting is None:
+                await unit.commit()
+
+    @property
+    def _pool(self) -> "asyncpg.Pool[Any]":
+        assert self._opened is not None, "the database is not open"
+        return self._opened
+
+    async def _begin(self) -> Unit:
+        connection = await self._acquire()
+        unit = Unit(self._pool, connection, Transaction(connection, self.statements, self._clock), self.hooks)
+        await unit.begin()
+        return unit
+
+    async def _acquire(self) -> "Connection[Any]":
+        try:
+            return await self._pool.acquire(timeout=self._wait)  # type: ignore[return-value]
+        except TimeoutError as error:
+            raise Overloaded("All database connections are busy; try again shortly.") from error
+
+    def _make_pool(self, settings: DatabaseSettings) -> "asyncpg.Pool[Any]":
+        seconds = settings.statement_timeout
+        return asyncpg.create_pool(
+            self._address.dsn,
+            min_size=0,
+            max_size=self._address.connection_limit or settings.database_pool,
+            timeout=CONNECT_SECONDS,
+            command_timeout=seconds + 1,
+            init=_bound_transactions,
+            reset=_leave_as_it_is,
+            server_settings={
+                "application_name": "task-api",
+                "statement_timeout": f"{seconds}s",
+                "lock_timeout": f"{min(seconds, 3)}s",
+                "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
+                **({"search_path": self._address.search_path} if self._address.search_path else {}),
+            },
+        )
+
+
+async def _bound_transactions(connection: "Connection[Any]") -> None:
+    """Let the server itself end a transaction that outlives the application's own limit, where it can (17 on)."""
+    if connection.get_server_version().major >= 17:
+        await connection.execute(f"SET transaction_timeout = '{TRANSACTION_SECONDS * 6}s'")
+
+
+async def _leave_as_it_is(connection: "Connection[Any]") -> None:
+    """Spare the round trip of a reset: no statement of ours leaves anything behind on a connection."""

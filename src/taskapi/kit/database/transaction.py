@@ -1,0 +1,174 @@
+"""A transaction: it writes, collects what happened and what it touched, and stores both before it commits.
+
+Whatever must not leave before COMMIT (purges, events, sockets, mail) hangs on `after_commit`; whatever must be known
+elsewhere before it hangs on the pool's hooks. Once a commit or a rollback has begun nobody can abandon it: a
+cancelled caller waits.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from taskapi.kit import outbox
+from taskapi.kit.clock import Clock
+from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
+from taskapi.kit.database.faults import Constraints, translated
+
+Hook = Callable[["Transaction"], Awaitable[None]]
+
+EXTRA_ARGUMENT = 6
+"""The first placeholder that a statement given to `store_with_events` may use."""
+
+REFUSED = "ERROR"
+"""How PostgreSQL marks an answer that undid the transaction; after FATAL or silence it may have been committed."""
+
+
+class Transaction(ReadConnection):
+    """Runs statements that write. Made by `Database.transaction`, never by hand."""
+
+    def __init__(self, connection: "Connection[Any]", counter: StatementCounter, clock: Clock) -> None:
+        super().__init__(connection, counter)
+        self._clock = clock
+        self._events: list[outbox.Event] = []
+        self._touched: dict[UUID, frozenset[str]] = {}
+        self._after: list[Callable[[], Awaitable[None]]] = []
+        self._extra: tuple[str, Sequence[Any]] | None = None
+
+    @property
+    def touched(self) -> dict[UUID, frozenset[str]]:
+        """The version fields that this transaction outdates, by user."""
+        return dict(self._touched)
+
+    async def execute(self, sql: str, *args: Any, seconds: float | None = None) -> int:
+        """Run one statement and return how many rows it changed; `seconds` is its time limit if not the usual one."""
+        self._counter.count += 1
+        status = await self._connection.execute(sql, *args, timeout=seconds)
+        last = status.rpartition(" ")[2]
+        return int(last) if last.isdigit() else 0
+
+    def emit(self, event: outbox.Event) -> None:
+        """Record something that happened; it is stored with the change and announced after the commit."""
+        self._events.append(event)
+
+    def touch(self, user_id: UUID, *fields: str) -> None:
+        """Say that cached answers of this user which depend on `fields` are outdated from the commit on."""
+        self._touched[user_id] = self._touched.get(user_id, frozenset()).union(fields)
+
+    def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` once the commit is confirmed; never if the transaction fails."""
+        self._after.append(work)
+
+    def store_with_events(self, insert: str, *args: Any) -> None:
+        """Run one more INSERT in the same round trip as the events, its placeholders starting at EXTRA_ARGUMENT."""
+        self._extra = (insert, args)
+
+    async def store_events(self) -> None:
+        """Write the outbox rows (and the extra INSERT): the last statement before COMMIT."""
+        columns = outbox.rows(self._events, self._touched, self._clock())
+        if self._extra is not None:
+            insert, args = self._extra
+            await self.execute(f"WITH announced AS ({outbox.INSERT_EVENTS}) {insert}", *columns, *args)
+        elif columns[0]:
+            await self.execute(outbox.INSERT_EVENTS, *columns)
+
+    async def run_after_commit(self) -> None:
+        """Run what hung on the commit, in order."""
+        for work in self._after:
+            await work()
+
+
+class Unit:
+    """The life of one transaction on its connection: begun, then committed or rolled back, exactly once."""
+
+    def __init__(
+        self, pool: "asyncpg.Pool[Any]", connection: "Connection[Any]", transaction: Transaction, around: "Around"
+    ) -> None:
+        self.transaction = transaction
+        self._pool = pool
+        self._connection = connection
+        self._around = around
+
+    async def begin(self) -> None:
+        """Send BEGIN; where that fails, or is cancelled, the connection is closed."""
+        try:
+            await self._connection.execute("BEGIN")
+        except BaseException:
+            self._close()
+            await self._release()
+            raise
+
+    async def commit(self) -> None:
+        """Store the events, commit, then run the hooks; a cancelled caller gets its cancellation afterwards."""
+        with translated(self._around.constraints):
+            await _to_the_end(self._commit())
+
+    async def rollback(self) -> None:
+        """Undo everything and give the connection back; a connection that cannot is closed, which undoes as well."""
+        await _to_the_end(self._rollback())
+
+    async def _commit(self) -> None:
+        try:
+            await self.transaction.store_events()
+            for hook in self._around.before_commit:
+                await hook(self.transaction)
+        except BaseException:
+            await self._rollback()
+            raise
+        await self._send_commit()
+        await self._release()
+        for hook in self._around.after_commit:
+            await hook(self.transaction)
+        await self.transaction.run_after_commit()
+
+    async def _send_commit(self) -> None:
+        """Send COMMIT. Where its outcome stays unknown the connection is closed and no hook runs, neither sort."""
+        try:
+            if await self._connection.execute("COMMIT") != "COMMIT":
+                raise RuntimeError("a statement failed, its error was hidden, and so the server rolled back")
+        except BaseException as error:
+            if getattr(error, "severity_en", None) == REFUSED:
+                await self._rollback()
+            else:
+                self._close()
+                await self._release()
+            raise
+
+    async def _rollback(self) -> None:
+        try:
+            await self._connection.execute("ROLLBACK")
+        except Exception:
+            self._close()
+        await self._release()
+        for hook in self._around.after_rollback:
+            await hook(self.transaction)
+
+    def _close(self) -> None:
+        with contextlib.suppress(asyncpg.InterfaceError):  # a connection that was lost has left us already
+            self._connection.terminate()
+
+    async def _release(self) -> None:
+        await self._pool.release(self._connection)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for `work`, which nobody can abandon half-way: a connection would stay behind in an unknown state."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+class Around:
+    """What belongs to every transaction: the constraints' errors, and the hooks that other rooms hang on it."""
+
+    def __init__(self, constraints: Constraints) -> None:
+        self.constraints = constraints
+        self.before_commit: list[Hook] = []
+        self.after_commit: list[Hook] = []
+        self.after_rollback: list[Hook] = []

@@ -1,0 +1,67 @@
+"""Reads a database URL as people write it and says what the driver must be told.
+
+`?schema=`, `?connection_limit=` and `?pool_timeout=` come from other tools; the driver would send them to the server
+as settings and be refused, so they are translated here. No sentence here may hold a part of the URL: it may be a part
+of a password.
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+OURS = frozenset({"schema", "connection_limit", "pool_timeout"})
+SCHEMES = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
+HOST = r"(?:\[[^\]@]*\]|[^\[\]:@,]*)(?::\d*)?"
+PLACE = re.compile(rf"(?:.*@)?{HOST}(?:,{HOST})*", re.DOTALL)
+"""`user:password@` and one host with its port, or several."""
+
+UNREADABLE = "the address cannot be read; in user and password, write / ? # [ ] as %2F %3F %23 %5B %5D"
+
+
+class DatabaseUrl(NamedTuple):
+    """The driver's URL and what was taken out of it; None where the URL did not say."""
+
+    dsn: str
+    schema: str | None
+    connection_limit: int | None
+    pool_timeout: int | None
+
+    @property
+    def search_path(self) -> str | None:
+        """The schema as SQL names it, and as the server's setting `search_path` wants it."""
+        return None if self.schema is None else '"' + self.schema.replace('"', '""') + '"'
+
+
+def parse(url: str) -> DatabaseUrl:
+    """Split `url`; raises ValueError if it cannot be read, or naming the parameter that is not a positive number."""
+    parts = _split(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    ours = {name: value for name, value in query if name in OURS}
+    rest = urlencode([item for item in query if item[0] not in OURS], safe="/:")
+    return DatabaseUrl(
+        dsn=f"postgresql://{parts.netloc}{parts.path}" + (f"?{rest}" if rest else ""),
+        schema=ours.get("schema") or None,
+        connection_limit=_positive("connection_limit", ours),
+        pool_timeout=_positive("pool_timeout", ours),
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(UNREADABLE) from None
+    if parts.scheme not in SCHEMES:
+        raise ValueError("the address must start with postgresql://")
+    if parts.fragment or not PLACE.fullmatch(parts.netloc):
+        raise ValueError(UNREADABLE)
+    return parts
+
+
+def _positive(name: str, values: dict[str, str]) -> int | None:
+    value = values.get(name)
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise ValueError(f"?{name}= must be a positive whole number")
+    return int(value)

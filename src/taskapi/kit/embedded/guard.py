@@ -1,0 +1,76 @@
+"""This program's end of the guardian: hands it the plan, and holds the pipe whose closing tells it to stop.
+
+The system closes the pipe of a killed process too, which is the point. No other child may inherit its end:
+the HTTP workers are spawned, not forked.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from msgspec import Struct, to_builtins
+
+from taskapi.kit.embedded import guardian
+from taskapi.kit.embedded.account import ENVIRONMENT, Account, identity
+from taskapi.kit.embedded.failures import StartFailed
+
+STOP_SECONDS = 100
+"""More than all stages of the plans together may take."""
+LAST_LINES = 3
+
+
+class ServerPlan(Struct, frozen=True):
+    """How to run one server: `stops` are the signals that end it, each with the seconds before the next is sent."""
+
+    name: str
+    description: str
+    """What people are told about it."""
+    command: list[str]
+    folder: str
+    log: str
+    account: Account | None
+    stops: list[tuple[int, float]]
+
+
+class Guard:
+    """The running guardian."""
+
+    def __init__(self, plans: list[ServerPlan], *, keep: int, scratch: Path | None) -> None:
+        """Start the servers; the guardian keeps the descriptor `keep` open as long, and removes `scratch` after."""
+        self._plans = plans
+        servers = [{**to_builtins(plan), "identity": identity(plan.account)} for plan in plans]
+        order = {"servers": servers, "environment": ENVIRONMENT, "scratch": scratch and str(scratch)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", guardian.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+            pass_fds=(keep,),
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        self._lifeline = self._process.stdin
+        self._lifeline.write(json.dumps(order).encode() + b"\n")
+        self._lifeline.flush()
+
+    def check(self) -> None:
+        """Raise `StartFailed`, with the servers' last words, if the guardian has given up."""
+        if self._process.poll() is not None:
+            raise StartFailed("The embedded servers do not start: " + "; ".join(self._last_words()))
+
+    def wait(self) -> None:
+        """Return when the guardian has ended."""
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Stop the servers in the order of the plans and return when they are gone."""
+        self._lifeline.close()
+        self._process.wait(STOP_SECONDS)
+
+    def _last_words(self) -> list[str]:
+        return [
+            f"{plan.name}: {' '.join(lines[-LAST_LINES:])}"
+            for plan in self._plans
+            if Path(plan.log).exists() and (lines := Path(plan.log).read_text(errors="replace").split("\n"))
+        ]

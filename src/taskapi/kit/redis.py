@@ -1,0 +1,46 @@
+"""Redis or Valkey: one client with short time-outs and no hidden retries.
+
+The client's own defaults (five seconds, ten retries) would turn a dead Redis into a dead API.
+"""
+
+import asyncio
+
+from redis.asyncio import Redis as Client
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from taskapi.config import RedisSettings
+
+TIMEOUT_SECONDS = 0.1
+MAX_CONNECTIONS = 16
+
+
+class Redis:
+    """A bounded client."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        if settings.url is None:
+            raise ValueError("REDIS_URL is not set")
+        self.client = Client.from_url(
+            settings.url.reveal(),
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            max_connections=MAX_CONNECTIONS,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def ping(self) -> None:
+        """Raise whatever keeps Redis from answering within half a second."""
+        async with asyncio.timeout(TIMEOUT_SECONDS * 5):
+            await self.client.ping()
+
+    async def version(self) -> str:
+        """Return the server's name and version, such as ``valkey 9.1.2``."""
+        async with asyncio.timeout(TIMEOUT_SECONDS * 5):
+            info = await self.client.info("server")
+        name = "valkey" if "valkey_version" in info else "redis"
+        return f"{name} {info.get('valkey_version', info['redis_version'])}"
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.aclose()

@@ -1,0 +1,1 @@
+"""The database's history: ordered, reversible steps in SQL files, each saying on which side of a deploy it runs."""

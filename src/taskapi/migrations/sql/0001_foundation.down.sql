@@ -1,0 +1,3 @@
+DROP TABLE idempotency_keys;
+-- statement
+DROP TABLE outbox;

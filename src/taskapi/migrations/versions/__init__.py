@@ -1,0 +1,1 @@
+"""One file per step; the SQL lies beside, under the same name."""
