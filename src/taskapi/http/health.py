@@ -1,0 +1,113 @@
+"""Health, for people (`/api/health`), for orchestrators (`live`, `ready`) and for load balancers.
+
+Liveness never looks at a dependency: a database that is away must not restart the fleet. Readiness does, and fails
+first when the process is about to stop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
+
+from taskapi.http.authentication import PUBLIC
+from taskapi.http.policy import LIMITS, LimitClass
+from taskapi.kit.clock import Clock
+
+Check = Callable[[], Awaitable[object]]
+CHECK_SECONDS = 2
+OPEN_TO_ALL = {PUBLIC: True, LIMITS: (LimitClass.NONE,)}
+
+State = Annotated[Literal["healthy", "unhealthy"], msgspec.Meta(description="Whether the service answers.")]
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What the API needs."""
+
+    database: State
+    redis: State
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How the API is."""
+
+    status: Literal["ok", "degraded"]
+    timestamp: datetime
+    services: Services
+
+
+class Liveness(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether the process wants requests."""
+
+    status: Literal["ready", "stopping", "waiting"]
+
+
+DEGRADED = {503: ResponseSpec(Health, description="A service does not answer.", generate_examples=False)}
+UNREADY = {503: ResponseSpec(Readiness, description="Send requests elsewhere.", generate_examples=False)}
+
+
+class Vitals:
+    """Knows how to look at the parts, and whether the process is about to stop."""
+
+    def __init__(self, clock: Clock, database: Check, redis: Check) -> None:
+        self._clock = clock
+        self._database = database
+        self._redis = redis
+        self.stopping = False
+
+    async def health(self) -> Health:
+        """Look at both services at once."""
+        database, redis = await asyncio.gather(_state(self._database), _state(self._redis))
+        ok = database == redis == "healthy"
+        return Health("ok" if ok else "degraded", self._clock(), Services(database, redis))
+
+    async def readiness(self) -> Readiness:
+        """Say whether requests can be served; Redis is no condition, nothing that is served today needs it."""
+        if self.stopping:
+            return Readiness("stopping")
+        return Readiness("ready" if await _state(self._database) == "healthy" else "waiting")
+
+
+async def _state(check: Check) -> State:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except Exception:
+        return "unhealthy"
+    return "healthy"
+
+
+@get("/", opt=OPEN_TO_ALL, operation_id="readHealth", responses=DEGRADED)
+async def read_health(vitals: NamedDependency[Vitals]) -> Response[Health]:
+    """Tell how the API and its services are."""
+    found = await vitals.health()
+    return Response(found, status_code=200 if found.status == "ok" else 503)
+
+
+@get("/live", opt=OPEN_TO_ALL, operation_id="readLiveness")
+async def read_liveness() -> Response[Liveness]:
+    """Answer; this alone says that the process lives."""
+    return Response(Liveness("ok"))
+
+
+@get("/ready", opt=OPEN_TO_ALL, operation_id="readReadiness", responses=UNREADY)
+async def read_readiness(vitals: NamedDependency[Vitals]) -> Response[Readiness]:
+    """Tell whether the process wants requests."""
+    found = await vitals.readiness()
+    return Response(found, status_code=200 if found.status == "ready" else 503)
+
+
+def routers() -> list[Router]:
+    """Return the three routes; they want a dependency `vitals`."""
+    handlers: list[Any] = [read_health, read_liveness, read_readiness]
+    return [Router("/api/health", route_handlers=handlers, tags=["health"])]
