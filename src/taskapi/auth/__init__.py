@@ -1,0 +1,1 @@
+"""Accounts: registration, log-in, sessions, passwords. Knows people only through the directory."""
