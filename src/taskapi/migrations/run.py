@@ -68,9 +68,7 @@ def _on_database(database_url: str, work: Callable[[Config], None] | None) -> St
 
 async def _connected(database_url: str, work: Callable[[Config], None] | None) -> Status:
     address = url.parse(database_url)
-    engine = create_async_engine(
-        "postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(address)
-    )
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(address))
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(lambda sync: _work(sync, work, address.search_path))
