@@ -4,12 +4,12 @@ Nothing is loaded from anywhere else, so it works without an internet connection
 that somebody sends is looked up in a table and never becomes a path.
 """
 
+from functools import cache
 from pathlib import Path
 
 from litestar import MediaType, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from litestar.response import File
 from swagger_ui_bundle import swagger_ui_path
 
 from taskapi.http import openapi
@@ -21,7 +21,9 @@ CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'"
 )
-FILES = {name: Path(swagger_ui_path, name) for name in ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")}
+FILES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript", "favicon-32x32.png": "image/png"}
+"""The installed files that the page names, each with its type."""
+
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -55,11 +57,16 @@ def read_start() -> Response[str]:
 
 
 @get("/docs/files/{name:str}", opt=PUBLIC_FILES, include_in_schema=False, sync_to_thread=False)
-def read_file(name: FromPath[str]) -> File:
+def read_file(name: FromPath[str]) -> Response[bytes]:
     """Return one of the installed files that the page names."""
     if name not in FILES:
         raise NotFoundException
-    return File(FILES[name], filename=name, content_disposition_type="inline")
+    return Response(_content(name), media_type=FILES[name])
+
+
+@cache
+def _content(name: str) -> bytes:
+    return Path(swagger_ui_path, name).read_bytes()
 
 
 def routers() -> list[Router]:

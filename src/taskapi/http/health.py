@@ -56,18 +56,32 @@ DEGRADED = {503: ResponseSpec(Health, description="A service does not answer.", 
 UNREADY = {503: ResponseSpec(Readiness, description="Send requests elsewhere.", generate_examples=False)}
 
 
+class Look:
+    """Looks at one part, once at a time: nothing limits probes, and a crowd must not use up the connections."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._running: asyncio.Task[State] | None = None
+
+    async def state(self) -> State:
+        """Return what the look in progress finds, or begin one."""
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(_state(self._check))
+        return await asyncio.shield(self._running)
+
+
 class Vitals:
     """Knows how to look at the parts, and whether the process is about to stop."""
 
     def __init__(self, clock: Clock, database: Check, redis: Check) -> None:
         self._clock = clock
-        self._database = database
-        self._redis = redis
+        self._database = Look(database)
+        self._redis = Look(redis)
         self.stopping = False
 
     async def health(self) -> Health:
         """Look at both services at once."""
-        database, redis = await asyncio.gather(_state(self._database), _state(self._redis))
+        database, redis = await asyncio.gather(self._database.state(), self._redis.state())
         ok = database == redis == "healthy"
         return Health("ok" if ok else "degraded", self._clock(), Services(database, redis))
 
@@ -75,7 +89,7 @@ class Vitals:
         """Say whether requests can be served; Redis is no condition, nothing that is served today needs it."""
         if self.stopping:
             return Readiness("stopping")
-        return Readiness("ready" if await _state(self._database) == "healthy" else "waiting")
+        return Readiness("ready" if await self._database.state() == "healthy" else "waiting")
 
 
 async def _state(check: Check) -> State:

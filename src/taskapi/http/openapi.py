@@ -18,6 +18,7 @@ from litestar.routes import HTTPRoute
 
 from taskapi.http.authentication import PUBLIC
 from taskapi.http.body import ApiRequest
+from taskapi.http.conditional import LONGEST
 from taskapi.http.policy import LIMITS, LimitClass
 from taskapi.http.problems import MEDIA_TYPE, Problem
 
@@ -40,6 +41,9 @@ KEY_PARAMETER = {
     "description": "Any unique text. The same key with the same request repeats the answer, not the effect.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+TAGS_SCHEMA = {"type": "string", "maxLength": LONGEST, "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'}
+CONDITIONS = frozenset({"If-Match", "If-None-Match"})
+ETAG_HEADER = {"description": "Names this version of the object.", "schema": {"type": "string"}}
 REQUEST_ID_HEADER = {"description": "Names this request in the logs.", "schema": {"type": "string"}}
 RETRY_HEADER = {"description": "Seconds after which another attempt makes sense.", "schema": {"type": "integer"}}
 DESCRIPTION = """\
@@ -66,7 +70,13 @@ def problems(*statuses: int) -> Mapping[int, ResponseSpec]:
 def document(routers: Sequence[Router], version: str) -> dict[str, Any]:
     """Return the complete document of these routers' operations."""
     injected = {name: Provide(lambda: None, sync_to_thread=False) for name in INJECTED}
-    app = Litestar(list(routers), dependencies=injected, openapi_config=_config(version), request_class=ApiRequest)
+    app = Litestar(
+        list(routers),
+        dependencies=injected,
+        openapi_config=_config(version),
+        request_class=ApiRequest,
+        logging_config=None,  # its default would take over the logs of the whole process
+    )
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
     found["components"]["schemas"] |= _exact_schemas(app)
     public = _public_operations(app)
@@ -129,12 +139,27 @@ def _complete(path: str, method: str, operation: dict[str, Any], *, public: bool
         for status in common - {int(known) for known in responses}:
             responses[str(status)] = _problem_response(status)
     operation["security"] = [] if public else [{"bearer": []}]
+    _complete_parameters(operation)
     if method in UNSAFE and path not in UNKEYED:
         operation.setdefault("parameters", []).append(KEY_PARAMETER)
     for status, response in responses.items():
         response.setdefault("headers", {})["X-Request-Id"] = REQUEST_ID_HEADER
         if status in {"429", "503"}:
             response["headers"]["Retry-After"] = RETRY_HEADER
+
+
+def _complete_parameters(operation: dict[str, Any]) -> None:
+    """State each parameter's type as it is sent, where there is no null, and what conditions lead to."""
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        for choice in schema.pop("oneOf", ()):
+            schema |= choice if choice != {"type": "null"} else {}
+        if parameter["name"] in CONDITIONS:
+            schema |= TAGS_SCHEMA
+            for status, response in operation["responses"].items():
+                response.setdefault("headers", {}).update({"ETag": ETAG_HEADER} if status.startswith("2") else {})
+        if parameter["name"] == "If-None-Match":
+            operation["responses"]["304"] = {"description": "Not Modified", "headers": {"ETag": ETAG_HEADER}}
 
 
 def _problem_response(status: int) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import asyncio
 from redis.asyncio import Redis as Client
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from taskapi.config import RedisSettings
+from taskapi.errors import Overloaded
 
 TIMEOUT_SECONDS = 0.1
 MAX_CONNECTIONS = 16
@@ -35,9 +37,12 @@ class Redis:
             await self.client.ping()
 
     async def version(self) -> str:
-        """Return the server's name and version, such as ``valkey 9.1.2``."""
-        async with asyncio.timeout(TIMEOUT_SECONDS * 5):
-            info = await self.client.info("server")
+        """Return the server's name and version, such as ``valkey 9.1.2``; raises Overloaded if it does not answer."""
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS * 5):
+                info = await self.client.info("server")
+        except (RedisError, OSError) as error:
+            raise Overloaded(f"Redis does not answer: {error}") from error
         name = "valkey" if "valkey_version" in info else "redis"
         return f"{name} {info.get('valkey_version', info['redis_version'])}"
 

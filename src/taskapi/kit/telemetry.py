@@ -12,6 +12,7 @@ import structlog
 from taskapi.config import LogSettings
 
 TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+PRETTY_TRACEBACKS = structlog.dev.RichTracebackFormatter(show_locals=False)
 """Local variables stay out: they hold passwords, tokens and people's text."""
 
 Logger = structlog.stdlib.BoundLogger
@@ -60,5 +61,5 @@ def _shared() -> list[Any]:
 
 def _rendering(pretty: bool) -> list[Any]:
     if pretty:
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.RichTracebackFormatter(show_locals=False))]
+        return [structlog.dev.ConsoleRenderer(exception_formatter=PRETTY_TRACEBACKS)]
     return [TRACEBACKS, structlog.processors.JSONRenderer()]

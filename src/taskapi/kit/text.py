@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-"""Unicode's category Cc: NUL, escape, delete, C1. Joiners and direction marks are not in it: scripts and emoji need them."""
+"""Unicode's category Cc: NUL, escape, delete, C1. Joiners and direction marks are none: scripts and emoji need them."""
 
 
 def normalized(value: str) -> str:

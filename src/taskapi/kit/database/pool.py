@@ -92,7 +92,7 @@ class Database:
 
     async def _acquire(self) -> "Connection[Any]":
         try:
-            return await self._pool.acquire(timeout=self._wait)  # type: ignore[return-value]
+            return await self._pool.acquire(timeout=self._wait)
         except TimeoutError as error:
             raise Overloaded("All database connections are busy; try again shortly.") from error
 
@@ -116,11 +116,11 @@ class Database:
         )
 
 
-async def _bound_transactions(connection: "Connection[Any]") -> None:
+async def _bound_transactions(connection: "asyncpg.Connection[Any]") -> None:
     """Let the server itself end a transaction that outlives the application's own limit, where it can (17 on)."""
     if connection.get_server_version().major >= 17:
         await connection.execute(f"SET transaction_timeout = '{TRANSACTION_SECONDS * 6}s'")
 
 
-async def _leave_as_it_is(connection: "Connection[Any]") -> None:
+async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
     """Spare the round trip of a reset: no statement of ours leaves anything behind on a connection."""

@@ -1,12 +1,12 @@
 """This program's end of the guardian: hands it the plan, and holds the pipe whose closing tells it to stop.
 
-The system closes the pipe of a killed process too, which is the point. No other child may inherit its end:
-the HTTP workers are spawned, not forked.
+The system closes the pipe of a killed process too, which is the point; so no other child may inherit its end.
 """
 
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct, to_builtins
@@ -14,6 +14,7 @@ from msgspec import Struct, to_builtins
 from taskapi.kit.embedded import guardian
 from taskapi.kit.embedded.account import ENVIRONMENT, Account, identity
 from taskapi.kit.embedded.failures import StartFailed
+from taskapi.kit.parent import kept_from_workers
 
 STOP_SECONDS = 100
 """More than all stages of the plans together may take."""
@@ -53,6 +54,9 @@ class Guard:
         self._lifeline = self._process.stdin
         self._lifeline.write(json.dumps(order).encode() + b"\n")
         self._lifeline.flush()
+        self._private = ExitStack()
+        for descriptor in (self._lifeline.fileno(), keep):
+            self._private.enter_context(kept_from_workers(descriptor))
 
     def check(self) -> None:
         """Raise `StartFailed`, with the servers' last words, if the guardian has given up."""
@@ -65,6 +69,7 @@ class Guard:
 
     def stop(self) -> None:
         """Stop the servers in the order of the plans and return when they are gone."""
+        self._private.close()
         self._lifeline.close()
         self._process.wait(STOP_SECONDS)
 

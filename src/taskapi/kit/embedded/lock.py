@@ -53,6 +53,11 @@ def holder_of(path: Path) -> int | None:
     return process.pid if is_alive(process) else None
 
 
+def was_killed(path: Path) -> bool:
+    """Say whether the last instance ended without letting go, so that a worker of it may still be about to end."""
+    return path.exists() and path.stat().st_size > 0 and holder_of(path) is None
+
+
 def is_held(path: Path) -> bool:
     """Say whether an instance uses the folder now."""
     try:

@@ -1,0 +1,154 @@
+"""Builds the ASGI application: rooms, routes, what stands around them. Readable as a list; it does no work itself."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import Receive, Scope, Send
+
+from taskapi import services
+from taskapi.config import Settings, load
+from taskapi.errors import Error
+from taskapi.http import docs, health, idempotency, openapi, problems
+from taskapi.http.address import Addresses
+from taskapi.http.authentication import Authentication, provide_caller
+from taskapi.http.body import ApiRequest
+from taskapi.http.edge import Edge
+from taskapi.http.options import tell_all_methods
+from taskapi.http.queries import refuse_unknown_queries
+from taskapi.kit.clock import Clock, system_clock
+from taskapi.kit.database import Database
+from taskapi.kit.parent import exit_when_orphaned
+from taskapi.kit.passwords import Passwords
+from taskapi.kit.redis import Redis
+from taskapi.kit.seals import Seals
+from taskapi.kit.telemetry import configure_logs
+from taskapi.kit.tokens import Tokens
+from taskapi.resources import Resources
+from taskapi.worker import all_jobs, working
+
+VERSION = version("task-api")
+LARGEST_BODY = 1024 * 1024
+"""Bytes; a larger body is refused with 413."""
+
+
+class App:
+    """The ASGI application and, for tests and benchmarks, its rooms."""
+
+    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+        self.rooms = open_rooms(settings, clock)
+        self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping)
+        self._edge = Edge(tell_all_methods(_router(self)), settings.server)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        await self._edge(scope, receive, send)
+
+    async def _ask_database(self) -> None:
+        async with self.rooms.database.read() as connection:
+            await connection.fetch_value("SELECT 1")
+
+
+def create() -> App:
+    """Build the application from the environment: what an ASGI server is pointed at."""
+    settings = load()
+    configure_logs(settings.logs)
+    return App(settings)
+
+
+def open_rooms(settings: Settings, clock: Clock = system_clock) -> Resources:
+    """Make the rooms; connections are made when they are first needed."""
+    return Resources(
+        settings=settings,
+        clock=clock,
+        database=Database(settings.database, clock, services.constraints()),
+        redis=Redis(settings.redis),
+        passwords=Passwords(settings.auth),
+        tokens=Tokens(settings.auth, clock),
+        cursors=Seals(settings.auth, "cursor"),
+        fingerprints=Seals(settings.auth, "fingerprint"),
+        directory=services.directory(),
+        sessions=services.session_keeper(),
+    )
+
+
+async def close_rooms(rooms: Resources) -> None:
+    """Close what is open."""
+    rooms.passwords.close()
+    await rooms.database.close()
+    await rooms.redis.close()
+
+
+def api_document() -> dict[str, Any]:
+    """Return the OpenAPI document of the whole API."""
+    return openapi.document(_documented(), VERSION)
+
+
+def _documented() -> list[Router]:
+    return [*services.routers(), *health.routers()]
+
+
+def _router(app: App) -> Litestar:
+    settings = app.rooms.settings
+    addresses = Addresses(settings.server.trusted_proxies)
+    return Litestar(
+        [*_documented(), *docs.routers(), openapi.openapi_route(_documented(), VERSION)],
+        middleware=[
+            Authentication(services.authenticator(app.rooms)),
+            idempotency.Idempotency(app.rooms.fingerprints),
+        ],
+        dependencies={
+            "rooms": Provide(lambda: app.rooms, sync_to_thread=False),
+            "addresses": Provide(lambda: addresses, sync_to_thread=False),
+            "vitals": Provide(lambda: app.vitals, sync_to_thread=False),
+            "caller": Provide(provide_caller),
+        },
+        exception_handlers={
+            Error: problems.answer_error,
+            idempotency.Replay: idempotency.answer_replay,
+            HTTPException: problems.answer_http_exception,
+            Exception: problems.answer_unforeseen,
+        },
+        before_request=refuse_unknown_queries,
+        cors_config=_cors(settings),
+        lifespan=[lambda _: _running(app)],
+        openapi_config=None,
+        request_class=ApiRequest,
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    origins = list(settings.server.cors_origins)
+    exposed = ["ETag", "Location", "Retry-After", "X-Request-Id", "Idempotency-Replayed"]
+    return CORSConfig(allow_origins=origins, expose_headers=exposed) if origins else None
+
+
+@asynccontextmanager
+async def _running(app: App) -> AsyncIterator[None]:
+    await app.rooms.database.open()
+    exit_when_orphaned()
+    _fail_readiness_on(signal.SIGUSR1, app.vitals)
+    try:
+        async with working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()):
+            yield
+    finally:
+        app.vitals.stopping = True
+        await close_rooms(app.rooms)
+
+
+def _fail_readiness_on(number: int, vitals: health.Vitals) -> None:
+    def stop() -> None:
+        vitals.stopping = True
+
+    with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(number, stop)

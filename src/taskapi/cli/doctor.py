@@ -1,0 +1,133 @@
+"""`task-api doctor`: look at everything that can be wrong, say what is, and what to do about it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+import typer
+
+from taskapi.cli.servers import resolved_settings
+from taskapi.config import Secret, Settings
+from taskapi.errors import Error
+from taskapi.kit.database import url
+from taskapi.kit.redis import Redis
+from taskapi.migrations import run
+
+OLDEST_POSTGRES = 16
+OLDEST_REDIS = {"redis": 7, "valkey": 8}
+SHORTEST_SECRET = 32
+LEAST_DISTINCT = 10
+LARGEST_SKEW_SECONDS = 2
+CONNECT_SECONDS = 5
+
+
+class Finding(NamedTuple):
+    """What one look found; `advice` says what to do if it is not well."""
+
+    subject: str
+    well: bool
+    state: str
+    advice: str = ""
+
+
+def doctor() -> None:
+    """Check settings, secrets, servers, versions, migrations and clock; exit code 1 if anything needs attention."""
+    with resolved_settings() as settings:
+        findings = asyncio.run(_examined(settings))
+        findings.insert(1, _migrations(settings))
+    for finding in findings:
+        mark = typer.style("ok  ", fg="green") if finding.well else typer.style("FIX ", fg="red")
+        typer.echo(f"{mark} {finding.subject}: {finding.state}" + ("" if finding.well else f"\n     {finding.advice}"))
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+async def _examined(settings: Settings) -> list[Finding]:
+    found = [_secret(settings)]
+    for look in (_database, _clock, _connections, _replica, _redis):
+        found += [finding async for finding in _guarded(look, settings)]
+    return found
+
+
+async def _guarded(look: Callable[[Settings], Awaitable[Finding | None]], settings: Settings) -> AsyncIterator[Finding]:
+    subject = look.__name__.strip("_")
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS * 2):
+            finding = await look(settings)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Error, ValueError) as error:
+        yield Finding(subject, False, f"cannot look: {error}", "Check the URL, the server and the network.")
+    else:
+        if finding is not None:
+            yield finding
+
+
+def _secret(settings: Settings) -> Finding:
+    secrets = [settings.auth.jwt_secret or Secret(""), *settings.auth.jwt_previous_secrets]
+    weak = [secret for secret in secrets if _is_weak(secret.reveal())]
+    advice = "Set JWT_SECRET to at least 32 random bytes, such as `openssl rand -base64 48` prints."
+    return Finding("secret", not weak, "weak" if weak else f"{len(secrets)} in use, strong enough", advice)
+
+
+def _is_weak(secret: str) -> bool:
+    return len(secret.encode()) < SHORTEST_SECRET or len(set(secret)) < LEAST_DISTINCT
+
+
+def _migrations(settings: Settings) -> Finding:
+    try:
+        found = run.status(_revealed(settings.database.url))
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        return Finding("migrations", False, f"cannot look: {error}", "Make the database reachable first.")
+    state = f"database at {found.current or 'none'}, code at {found.head}"
+    return Finding("migrations", found.is_current, state, "Run `task-api migrate up`.")
+
+
+async def _database(settings: Settings) -> Finding:
+    version = await _asked(settings.database.url, "SHOW server_version_num")
+    major = int(version) // 10_000
+    return Finding("database", major >= OLDEST_POSTGRES, f"PostgreSQL {major}", "Use PostgreSQL 16 or newer.")
+
+
+async def _clock(settings: Settings) -> Finding:
+    skew = abs((datetime.now(UTC) - await _asked(settings.database.url, "SELECT clock_timestamp()")).total_seconds())
+    advice = "Synchronise the clocks of this machine and the database's (NTP)."
+    return Finding("clock", skew <= LARGEST_SKEW_SECONDS, f"{skew:.2f} s from the database's", advice)
+
+
+async def _connections(settings: Settings) -> Finding:
+    allowed = int(await _asked(settings.database.url, "SHOW max_connections"))
+    address = url.parse(_revealed(settings.database.url))
+    wanted = address.connection_limit or settings.database.database_pool
+    state = f"a process uses up to {wanted} of the server's {allowed}"
+    return Finding("connections", wanted < allowed, state, "Lower TASK_API_DATABASE_POOL or raise max_connections.")
+
+
+async def _replica(settings: Settings) -> Finding | None:
+    if settings.database.read_url is None:
+        return None
+    replica = await _asked(settings.database.read_url, "SELECT pg_is_in_recovery()")
+    return Finding(
+        "replica", bool(replica), "follows" if replica else "is a primary", "Point DATABASE_READ_URL at a replica."
+    )
+
+
+async def _redis(settings: Settings) -> Finding:
+    redis = Redis(settings.redis)
+    try:
+        name, _, version = (await redis.version()).partition(" ")
+    finally:
+        await redis.close()
+    oldest = OLDEST_REDIS[name]
+    return Finding("redis", int(version.split(".")[0]) >= oldest, f"{name} {version}", f"Use {name} {oldest} or newer.")
+
+
+async def _asked(address: Secret | None, sql: str) -> Any:
+    connection = await asyncpg.connect(url.parse(_revealed(address)).dsn, timeout=CONNECT_SECONDS)
+    try:
+        return await connection.fetchval(sql, timeout=CONNECT_SECONDS)
+    finally:
+        await connection.close(timeout=CONNECT_SECONDS)
+
+
+def _revealed(address: Secret | None) -> str:
+    return address.reveal() if address else ""

@@ -1,0 +1,100 @@
+"""The HTTP server: Granian, as this program runs it.
+
+Its workers lead sessions of their own, so that Ctrl-C in a terminal reaches the parent only, and the stop
+goes in order: readiness fails, requests in flight finish, then the port closes. This module is imported by
+every worker; it must never import the app, the servers' start or the migrations.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from taskapi.config import ServerSettings
+from taskapi.kit.parent import exit_when_orphaned
+
+TARGET = "taskapi.app:create"
+STOPPING = signal.SIGUSR1
+"""Tells a worker that it will be asked to stop soon: from then on it is not ready."""
+LOGS = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "task-api: %(message)s"}},
+    # Standard output belongs to the app's own log lines.
+    "handlers": {"person": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
+    "loggers": {"_granian": {"handlers": ["person"], "propagate": False}},
+}
+PACKAGE = Path(__file__).parent.parent
+
+
+class HttpServer(MPServer):
+    """Serves the app from one worker process until a signal comes."""
+
+    def __init__(self, settings: ServerSettings, address: str, *, reload: bool) -> None:
+        """`address` is the host as a number; with `reload`, a changed file of the package starts the worker anew."""
+        super().__init__(
+            TARGET,
+            address=address,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            factory=True,
+            workers=1,
+            loop=Loops.uvloop,
+            websockets=False,
+            backpressure=settings.max_concurrency,
+            workers_kill_timeout=settings.shutdown_grace,
+            respawn_failed_workers=True,
+            log_dictconfig=LOGS,
+            log_level=LogLevels.warning,
+            log_access=False,
+            reload=reload,
+            reload_paths=[PACKAGE],
+            reload_ignore_worker_failure=True,
+        )
+        self._drain_seconds = settings.drain_seconds
+        self._ignores_hangups = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+    def run(self) -> None:
+        """Return when the server has stopped; raises SystemExit if its workers keep failing."""
+        self.serve(spawn_target=run_worker)
+
+    def stop(self) -> None:
+        """Ask it to stop; may be called from any thread, and a second time to shorten the wait."""
+        self.interrupt_signal = True
+        self.main_loop_interrupt.set()
+
+    def signal_handler_interrupt(self, *_: Any, **__: Any) -> None:
+        """Stop at Ctrl-C or SIGTERM."""
+        self.stop()
+
+    def signal_handler_reload(self, *_: Any, **__: Any) -> None:
+        """Stop when the terminal is closed, unless the program was started with `nohup`."""
+        if not self._ignores_hangups:
+            self.stop()
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Let the load balancer see that this process is about to stop, then stop."""
+        self.main_loop_interrupt.clear()
+        for worker in self.wrks:
+            if worker.inner.is_alive():
+                os.kill(worker.inner.pid, STOPPING)
+        self.main_loop_interrupt.wait(self._drain_seconds)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
+def run_worker(*arguments: Any) -> None:
+    """Be a worker: the target of the process that Granian starts."""
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # a forked worker has its parent's handlers, which would do nothing here
+    signal.signal(STOPPING, signal.SIG_IGN)  # until the app is there to hear it; by default it would kill
+    exit_when_orphaned()
+    spawn: Callable[..., None] = MPServer._spawn_asgi_lifespan_worker
+    spawn(*arguments)
+    sys.stdout.flush()

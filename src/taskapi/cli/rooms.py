@@ -1,0 +1,42 @@
+"""Opens the rooms for one command: settings as the server reads them, servers as the server finds them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import typer
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from taskapi.app import close_rooms, open_rooms
+from taskapi.config import Settings, SettingsInvalid
+from taskapi.errors import Error
+from taskapi.resources import Resources
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what people can mend into one sentence and exit code 1."""
+    try:
+        yield
+    except (SettingsInvalid, Error, SQLAlchemyError, CommandError, OSError) as error:
+        reasons = "".join(f"\n  {part.pointer}: {part.detail}" for part in getattr(error, "violations", ()))
+        typer.secho(f"{error}{reasons}", fg="red", err=True)
+        raise typer.Exit(1) from None
+
+
+def with_rooms(settings: Settings, work: Callable[[Resources], Awaitable[Result]]) -> Result:
+    """Run `work` with open rooms and close them."""
+
+    async def opened() -> Result:
+        rooms = open_rooms(settings)
+        await rooms.database.open()
+        try:
+            return await work(rooms)
+        finally:
+            await close_rooms(rooms)
+
+    return asyncio.run(opened())

@@ -1,0 +1,34 @@
+"""The servers of one command: those of the settings, else of the instance that runs, else its own for a moment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import structs
+
+from taskapi.cli.rooms import explained
+from taskapi.config import Secret, Settings, load
+from taskapi.kit.embedded.secret import secret_of
+from taskapi.kit.embedded.servers import reach
+
+
+@contextmanager
+def resolved_settings() -> Iterator[Settings]:
+    """Give the settings with every address and the secret filled in; explains what keeps it from that."""
+    with explained():
+        settings = load()
+        with reach(settings) as endpoints:
+            secret, _ = secret_of(settings)
+            yield structs.replace(
+                settings,
+                database=structs.replace(settings.database, url=Secret(endpoints.database.url)),
+                redis=structs.replace(settings.redis, url=Secret(endpoints.redis.url)),
+                auth=structs.replace(settings.auth, jwt_secret=secret),
+            )
+
+
+@contextmanager
+def database_url() -> Iterator[str]:
+    """Give the address of the primary database."""
+    with resolved_settings() as settings:
+        assert settings.database.url is not None
+        yield settings.database.url.reveal()
