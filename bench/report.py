@@ -1,0 +1,46 @@
+"""Turns measurements into the table that people read and the file that programs read."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+
+class Row(msgspec.Struct, rename="camel"):
+    """One kind of request; medians over the rounds. Statements are counted without BEGIN and COMMIT."""
+
+    name: str
+    requests_per_second: float
+    cpu_microseconds_per_request: float
+    p50_milliseconds: float
+    p99_milliseconds: float
+    statements_per_request: float
+    transactions_per_request: float
+    times_bare: float = 0.0
+
+
+def median_row(name: str, rounds: Sequence[Row]) -> Row:
+    """Return the row of medians."""
+    figures = {
+        field: round(statistics.median(getattr(row, field) for row in rounds), 3)
+        for field in Row.__struct_fields__
+        if field != "name"
+    }
+    return Row(name=name, **figures)
+
+
+def write(rows: Sequence[Row]) -> None:
+    """Print the table and write `bench/results/latest.json`."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"rows": msgspec.to_builtins(rows)}, indent=2) + "\n")
+    print(f"{'':14}{'requests/s':>12}{'CPU µs':>10}{'× bare':>8}{'p50 ms':>9}{'p99 ms':>9}{'SQL':>7}{'commits':>9}")
+    for row in rows:
+        print(
+            f"{row.name:14}{row.requests_per_second:12,.0f}{row.cpu_microseconds_per_request:10,.0f}"
+            f"{row.times_bare:8.1f}{row.p50_milliseconds:9.2f}{row.p99_milliseconds:9.2f}"
+            f"{row.statements_per_request:7.2f}{row.transactions_per_request:9.2f}"
+        )

@@ -1,0 +1,27 @@
+"""The servers of a measurement: embedded PostgreSQL and Valkey in a folder of their own, kept off the measured CPU."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from taskapi.config import EmbeddedSettings, Settings
+from taskapi.kit.embedded.servers import EmbeddedServers
+from taskapi.migrations import run
+
+
+@contextmanager
+def running_servers(folder: Path, cpu: int) -> Iterator[dict[str, str]]:
+    """Start both, migrate, and give the environment that an application needs."""
+    folder.chmod(0o711)
+    os.sched_setaffinity(0, {cpu})
+    with EmbeddedServers(Settings(embedded=EmbeddedSettings(data_dir=folder / "data"))) as endpoints:
+        run.upgrade(endpoints.database.url)
+        yield {
+            "DATABASE_URL": endpoints.database.url,
+            "REDIS_URL": endpoints.redis.url,
+            "JWT_SECRET": secrets.token_urlsafe(48),
+            "TASK_API_RATE_LIMIT": "0",
+            "TASK_API_JOBS": "false",
+        }
