@@ -1,0 +1,1 @@
+"""Tests speak as people, against real servers."""

@@ -1,0 +1,1 @@
+"""Accounts, sessions and passwords, through HTTP and as people."""

@@ -1,0 +1,118 @@
+"""The fixtures that all tests share: servers, the house, and the people in it."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from taskapi.config import (
+    DatabaseSettings,
+    LogSettings,
+    RedisSettings,
+    Secret,
+    ServerSettings,
+    Settings,
+    TaskSettings,
+)
+from taskapi.config import AuthSettings
+from taskapi.kit.telemetry import configure_logs
+from taskapi.migrations import run as migrations
+from tests.house import House, serving
+from tests.people import Client
+from tests.servers import Servers, test_servers
+
+Sql = Callable[..., list[asyncpg.Record]]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """A PostgreSQL and a Valkey of this test process."""
+    with test_servers() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def settings(servers: Servers) -> Settings:
+    """The settings of the house; its database is migrated."""
+    url = servers.create_database()
+    migrations.upgrade(url)
+    return Settings(
+        server=ServerSettings(trusted_proxies=("127.0.0.1/32",)),
+        database=DatabaseSettings(url=Secret(url)),
+        redis=RedisSettings(url=Secret(servers.redis_url)),
+        auth=AuthSettings(jwt_secret=Secret(secrets.token_urlsafe(32))),
+        tasks=TaskSettings(jobs=False),
+        logs=LogSettings(level="warning"),
+    )
+
+
+@pytest.fixture(scope="session")
+def house(settings: Settings) -> Iterator[House]:
+    """The API, serving."""
+    configure_logs(settings.logs)
+    with serving(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def clock(house: House) -> Iterator[Any]:
+    """The house's clock; a test may set its `offset`."""
+    yield house.clock
+    house.clock.offset *= 0
+
+
+@pytest.fixture(scope="session")
+def sql(settings: Settings) -> Iterator[Sql]:
+    """Runs SQL on the house's database."""
+    assert settings.database.url is not None
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(asyncpg.connect(settings.database.url.reveal()))
+    yield lambda query, *args: loop.run_until_complete(connection.fetch(query, *args))
+    loop.run_until_complete(connection.close())
+    loop.close()
+
+
+@pytest.fixture
+def anonymous(house: House) -> Iterator[Client]:
+    """Somebody without an account."""
+    with Client(house.url) as client:
+        yield client
+
+
+@pytest.fixture
+def make_person(house: House) -> Iterator[Callable[[str], Client]]:
+    """Makes people who are registered and logged in."""
+    made: list[Client] = []
+
+    def make(name: str) -> Client:
+        client = Client(house.url)
+        made.append(client)
+        assert client.register(name).status_code == 201
+        return client.log_in()
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def ada(make_person: Callable[[str], Client]) -> Client:
+    """A person."""
+    return make_person("ada")
+
+
+@pytest.fixture
+def grace(make_person: Callable[[str], Client]) -> Client:
+    """Another person, a stranger to ada."""
+    return make_person("grace")
+
+
+@pytest.fixture
+def admin(make_person: Callable[[str], Client], sql: Sql) -> Client:
+    """An administrator."""
+    client = make_person("admin")
+    sql("UPDATE users SET role = 'admin' WHERE id = $1::text::uuid", client.id)
+    return client.log_in()

@@ -1,0 +1,1 @@
+"""Generated requests: the OpenAPI document is taken at its word."""

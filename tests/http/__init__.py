@@ -1,0 +1,1 @@
+"""The edge: every answer is named, bounded, hardened and honest, whatever arrives."""

@@ -1,0 +1,107 @@
+"""Health tells the truth quickly, liveness looks at nothing, readiness fails first when the process stops."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from taskapi.errors import Overloaded
+from taskapi.http.health import Vitals
+from taskapi.kit.clock import system_clock
+from tests.http.asgi import Answer, ask
+from tests.http.toy import Rooms, toy
+
+pytestmark = pytest.mark.anyio
+Check = Callable[[], Awaitable[None]]
+
+
+async def well() -> None:
+    """Find nothing wrong."""
+
+
+async def broken() -> None:
+    """Find that it is gone."""
+    raise ConnectionRefusedError("10.0.0.7:5432")
+
+
+async def overloaded() -> None:
+    """Find no free connection."""
+    raise Overloaded
+
+
+async def silent() -> None:
+    """Find nothing, ever."""
+    await asyncio.Event().wait()
+
+
+async def probe(path: str, database: Check = well, redis: Check = well, *, stopping: bool = False) -> Answer:
+    rooms = Rooms()
+    rooms.vitals = Vitals(system_clock, database, redis)
+    rooms.vitals.stopping = stopping
+    return await ask(toy(rooms), "GET", f"/api/health{path}")
+
+
+async def test_all_is_well() -> None:
+    answer = await probe("")
+    assert (answer.status, answer.json()["status"]) == (200, "ok")
+    assert answer.json()["services"] == {"database": "healthy", "redis": "healthy"}
+    assert answer.json()["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("failure", [broken, overloaded])
+@pytest.mark.parametrize("part", ["database", "redis"])
+async def test_a_part_that_is_gone_degrades_health_and_is_named(part: str, failure: Check) -> None:
+    answer = await (probe("", failure) if part == "database" else probe("", redis=failure))
+    assert (answer.status, answer.json()["status"]) == (503, "degraded")
+    other = {"database": "redis", "redis": "database"}[part]
+    assert answer.json()["services"] == {part: "unhealthy", other: "healthy"}
+    assert b"10.0.0.7" not in answer.body
+
+
+async def test_parts_that_hang_are_looked_at_together_and_only_so_long() -> None:
+    started = time.monotonic()
+    health, readiness = await asyncio.gather(probe("", silent, silent), probe("/ready", silent))
+    assert 1.5 < time.monotonic() - started < 3.5
+    assert health.json()["services"] == {"database": "unhealthy", "redis": "unhealthy"}
+    assert (readiness.status, readiness.json()) == (503, {"status": "waiting"})
+
+
+@pytest.mark.parametrize("stopping", [True, False])
+async def test_liveness_looks_at_nothing(*, stopping: bool) -> None:
+    started = time.monotonic()
+    answer = await probe("/live", silent, silent, stopping=stopping)
+    assert (answer.status, answer.json()) == (200, {"status": "ok"})
+    assert time.monotonic() - started < 1
+
+
+async def test_readiness_needs_the_database_and_no_redis() -> None:
+    assert (await probe("/ready", redis=broken)).json() == {"status": "ready"}
+    answer = await probe("/ready", broken)
+    assert (answer.status, answer.json()) == (503, {"status": "waiting"})
+
+
+async def test_a_process_that_stops_is_not_ready_but_healthy_and_alive() -> None:
+    answer = await probe("/ready", stopping=True)
+    assert (answer.status, answer.json()) == (503, {"status": "stopping"})
+    assert (await probe("", stopping=True)).status == 200
+
+
+async def test_a_crowd_of_probes_shares_one_look() -> None:
+    looks = []
+
+    async def count() -> None:
+        looks.append("look")
+        await asyncio.sleep(0.05)
+
+    rooms = Rooms()
+    rooms.vitals = Vitals(system_clock, count, well)
+    app = toy(rooms)
+    crowd = [asyncio.create_task(ask(app, "GET", "/api/health")) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    crowd[0].cancel()
+    answers = await asyncio.gather(*crowd, return_exceptions=True)
+    assert [answer.status for answer in answers if isinstance(answer, Answer)] == [200] * 49
+    assert len(looks) == 1
+    assert (await ask(app, "GET", "/api/health")).status == 200
+    assert len(looks) == 2

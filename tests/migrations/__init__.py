@@ -1,0 +1,1 @@
+"""The database's history can be walked in both directions, by several at once, anywhere the URL points."""

@@ -1,0 +1,65 @@
+"""A PostgreSQL and a Valkey for one test process: the program's own embedded servers, careless of power failures.
+
+They listen on sockets in a folder of their own, so that test processes run side by side, and they go away with the
+test process even if that is killed.
+"""
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from taskapi.config import DatabaseSettings, EmbeddedSettings, Settings
+from taskapi.kit.embedded import postgres
+from taskapi.kit.embedded.servers import EmbeddedServers
+
+POOL = 180
+"""Connections that the tests of one process may hold together."""
+
+
+class Servers:
+    """The running servers."""
+
+    def __init__(self, sockets: Path, redis_url: str) -> None:
+        self.admin_dsn = postgres.url(sockets, user=postgres.SUPERUSER, database="postgres")
+        self.redis_url = redis_url
+        self._sockets = sockets
+
+    def create_database(self) -> str:
+        """Make an empty database and return its URL; like that of the program, its owner is no superuser."""
+        name = f"test_{secrets.token_hex(8)}"
+        asyncio.run(self._execute(f"CREATE DATABASE {name} OWNER {postgres.NAME}"))
+        return postgres.url(self._sockets, database=name)
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.admin_dsn, timeout=10)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close(timeout=5)
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """Give a folder whose subfolders an unprivileged user can reach as well: tests may run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="task-api-test-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def test_servers() -> Iterator[Servers]:
+    """Start both servers for the length of the block."""
+    with data_folder() as folder:
+        settings = Settings(database=DatabaseSettings(database_pool=POOL), embedded=EmbeddedSettings(data_dir=folder))
+        with EmbeddedServers(settings, durable=False) as endpoints:
+            sockets = Path(endpoints.redis.url.removeprefix("unix://")).parent
+            yield Servers(sockets, endpoints.redis.url)

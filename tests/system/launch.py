@@ -1,0 +1,123 @@
+"""The whole program as a person runs it: `task-api serve` in a process of its own, on its own data folder and port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from taskapi.config import variables
+from taskapi.kit.embedded.leftovers import is_alive
+from tests.waiting import eventually
+
+READY_SECONDS = 60
+STOP_SECONDS = 40
+
+
+class Launched:
+    """One running `task-api serve`."""
+
+    def __init__(self, folder: Path, *, port: int | None = None, **settings: str) -> None:
+        """`folder` is the data folder; `settings` are further variables."""
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = folder.with_name(f"{folder.name}-{self.port}")
+        self._log.mkdir(exist_ok=True)
+        with (self._log / "out").open("wb") as out, (self._log / "err").open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "taskapi", "serve"],
+                env=environment(folder) | {"PORT": str(self.port)} | settings,
+                cwd=self._log,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,  # a terminal would give it a process group of its own as well
+            )
+
+    def __enter__(self) -> "Launched":
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it if nobody has."""
+        if self.process.poll() is None:
+            self.end()
+
+    @property
+    def out(self) -> str:
+        """What it wrote for machines."""
+        return (self._log / "out").read_text()
+
+    @property
+    def err(self) -> str:
+        """What it wrote for people."""
+        return (self._log / "err").read_text()
+
+    def until_ready(self) -> "Launched":
+        """Return when it says that it is ready."""
+        eventually(lambda: "is ready" in self.err or self.process.poll() is not None, READY_SECONDS)
+        assert self.process.poll() is None, self.err
+        return self
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask it something on a new connection."""
+        return httpx.request(method, self.url + path, timeout=10, **arguments)
+
+    def status(self, path: str) -> int:
+        """Return the status of an answer; 0 if there is none."""
+        try:
+            return self.request("GET", path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def processes(self) -> list[psutil.Process]:
+        """All that belongs to it."""
+        own = psutil.Process(self.process.pid)
+        return [own, *own.children(recursive=True)]
+
+    @property
+    def worker(self) -> psutil.Process:
+        """The process that answers requests."""
+        return next(process for process in self.processes()[1:] if process.net_connections("tcp"))
+
+    def child(self, part: str) -> psutil.Process:
+        """Return the process whose command line holds `part`."""
+        return next(process for process in self.processes()[1:] if part in " ".join(process.cmdline()))
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal and return its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def started(folder: Path, **arguments: Any) -> Iterator[Launched]:
+    """A program that is ready, and is gone after the block."""
+    with Launched(folder, **arguments) as program:
+        yield program.until_ready()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """This process's environment without any of the program's settings, but with its data folder."""
+    known = {variable.name for variable in variables()}
+    return {name: value for name, value in os.environ.items() if name not in known} | {"TASK_API_DATA_DIR": str(folder)}
+
+
+def free_port() -> int:
+    """Return a port that nobody uses at the moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether none of them is left."""
+    return not any(is_alive(process) for process in processes)

@@ -1,0 +1,1 @@
+"""Tasks, through HTTP and, where the claim is about SQL or pure rules, directly."""
