@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from taskapi.config import (
+    AuthSettings,
     DatabaseSettings,
     LogSettings,
     RedisSettings,
@@ -17,7 +18,6 @@ from taskapi.config import (
     Settings,
     TaskSettings,
 )
-from taskapi.config import AuthSettings
 from taskapi.kit.telemetry import configure_logs
 from taskapi.migrations import run as migrations
 from tests.house import House, serving

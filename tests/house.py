@@ -36,7 +36,7 @@ class House:
         self.clock = SettableClock()
         self.app = App(settings, self.clock)
         self._server = uvicorn.Server(
-            uvicorn.Config(self.app, host="127.0.0.1", port=0, log_config=None, lifespan="on", loop="asyncio")  # type: ignore[arg-type]
+            uvicorn.Config(self.app, host="127.0.0.1", port=0, log_config=None, lifespan="on", loop="asyncio")
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -69,7 +69,7 @@ def state(sql: Sql, person: Client) -> dict[str, list[str]]:
     rows = {}
     for table in OWNED:
         column = "id" if table == "users" else "user_id"
-        query = f"SELECT (to_jsonb(t) - 'last_seen_at')::text FROM {table} AS t WHERE {column} = $1::text::uuid"  # noqa: S608
+        query = f"SELECT (to_jsonb(t) - 'last_seen_at')::text FROM {table} AS t WHERE {column} = $1::text::uuid"
         rows[table] = sorted(row[0] for row in sql(query, person.id))
     return rows
 

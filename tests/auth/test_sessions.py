@@ -1,6 +1,7 @@
 """Sessions: their list, their end, their time."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -9,6 +10,7 @@ from taskapi.auth.model import SESSIONS_PER_PERSON
 from taskapi.config import Settings
 from taskapi.contracts.identity import Role
 from taskapi.errors import Unauthenticated
+from tests.auth.at_once import at_once
 from tests.conftest import Sql
 from tests.house import House, SettableClock, serving
 from tests.people import Client
@@ -112,21 +114,35 @@ def test_the_end_is_immediate_on_every_process(settings: Settings, ada: Client) 
             elsewhere.headers["Authorization"] = ada.headers["Authorization"]
 
 
-def test_a_log_in_beyond_a_hundred_ends_the_oldest(ada: Client, sql: Sql) -> None:
+def fill(sql: Sql, person: Client, number: int) -> None:
+    """Give a person so many older sessions."""
     sql(
         """INSERT INTO sessions (user_id, id, role, device, address, created_at, last_seen_at, expires_at)
         SELECT user_id, overlay(id::text placing lpad(number::text, 8, '0') from 1 for 8)::uuid,
                role, device, address, created_at, last_seen_at, expires_at
         FROM sessions, generate_series(1, $2::int) AS number WHERE user_id = $1::text::uuid""",
-        ada.id,
-        SESSIONS_PER_PERSON - 1,
+        person.id,
+        number,
     )
+
+
+def test_a_log_in_beyond_a_hundred_ends_the_oldest(ada: Client, sql: Sql) -> None:
+    fill(sql, ada, SESSIONS_PER_PERSON - 1)
     phone = ada.elsewhere()
     count = "SELECT count(*), min(id::text) FROM sessions WHERE user_id = $1::text::uuid"
     assert sql(count, ada.id)[0]["count"] == SESSIONS_PER_PERSON
     assert sql(count, ada.id)[0]["min"].startswith("00000002")
     assert alive(ada)
     assert alive(phone)
+
+
+def test_not_even_log_ins_at_once_get_beyond_a_hundred(ada: Client, sql: Sql) -> None:
+    fill(sql, ada, SESSIONS_PER_PERSON - 1)
+    body = {"email": ada.email, "password": ada.password}
+    for _ in range(5):
+        answers = at_once(*[partial(ada.post, "/api/auth/login", json=body) for _ in range(4)])
+        assert {answer.status_code for answer in answers} == {200}
+        assert sql("SELECT count(*) FROM sessions WHERE user_id = $1::text::uuid", ada.id)[0][0] == 100
 
 
 def test_a_session_left_alone_for_seven_days_is_over(ada: Client, clock: SettableClock) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from taskapi.__main__ import app
 from taskapi.migrations import run

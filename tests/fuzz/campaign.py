@@ -61,6 +61,8 @@ class Campaign:
         with _registered(switchboard.before_call):
             for event in from_schema(schema).execute():
                 self._note(event)
+        for command in switchboard.locked_out:
+            self.findings.setdefault("Somebody was locked out", command)
 
     def _configuration(self, seed: int) -> schemathesis.Config:
         return schemathesis.Config.from_dict(

@@ -43,12 +43,12 @@ RULES = (
 )
 
 
-def keep(_: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+def keep(_: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Say whether a finding stands."""
     return not any(_fits(rule, failure, case, response) for rule in RULES)
 
 
-def _fits(rule: Rule, failure: Failure, case: Case, response: Response) -> bool:
+def _fits(rule: Rule, failure: Failure, case: Case[Any], response: Response) -> bool:
     return (
         type(failure).__name__ == rule.failure
         and rule.operations(case.operation.label)

@@ -1,10 +1,10 @@
 """Decides for each generated request who sends it, and lets some of them say what no generator can guess.
 
-A random password is never the right one, and a random id hardly ever somebody's session. Without help, such operations
-would only ever be refused.
+A random password is never the right one, and a random id hardly ever somebody's session or task. Without help, such
+operations would only ever be refused.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,12 +21,22 @@ REMOVE_ME = "DELETE /api/auth/me"
 CHANGE_PASSWORD = "PUT /api/auth/password"
 END_SESSION = "DELETE /api/auth/sessions/{session_id}"
 CHANGE_USER = "PATCH /api/users/{user_id}"
+CREATE_TASK = "POST /api/tasks"
+BATCH = "POST /api/tasks/batch"
 ENDING = frozenset({REMOVE_ME, CHANGE_PASSWORD, END_SESSION, "DELETE /api/auth/sessions", "POST /api/auth/logout"})
 """Operations that may end the session that calls them."""
 
 ADMINISTRATION = "/api/users"
 SOMEBODY_EXPENDABLE = "Bearer somebody-expendable"
 """Replaced when the request is sent, for it may be generated long before."""
+
+CONDITIONS = {"If-Match": ("*", '"1"'), "If-None-Match": ('"1"', "*")}
+NO_TAG = "0"
+"""What stands for a tag when all cases are enumerated: headers are then made of letters and digits, whatever their
+pattern says, and a tag has quotation marks."""
+
+RECENT = 20
+"""So many tasks are remembered: an old one is likely to be in the trash by now."""
 
 
 class Switchboard:
@@ -35,49 +45,68 @@ class Switchboard:
     def __init__(self, people: People, caller: str) -> None:
         self._people = people
         self._caller = people.staying[caller]
+        self._tasks: deque[str] = deque(maxlen=RECENT)
         self._turns: Counter[str] = Counter()
+        self.locked_out: list[str] = []
+        """Requests that were refused as if their session had ended."""
         names = list(people.staying)
-        staying = [_bearer(people.staying[name]) for name in names]
+        staying: list[AuthProvider[Any]] = [_bearer(people.staying[name]) for name in names]
         self.providers: list[AuthProvider[Any]] = [
             Special(self._special),
             EscalatingAuthProvider(staying, names, peers=tuple(names), pinned=caller),
         ]
-        """What Schemathesis asks for credentials, first come, first served; it checks that peers see nothing of others."""
+        """What Schemathesis asks for credentials, first come, first served. It checks that peers stay strangers."""
 
-    def before_call(self, _: HookContext, case: Case, __: dict[str, Any]) -> None:
+    def before_call(self, _: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
         """Complete a request that is about to be sent."""
         label = case.operation.label
         if case.headers.get("Authorization") == SOMEBODY_EXPENDABLE:
             case.headers["Authorization"] = f"Bearer {self._people.expendable().token}"
+        for name, tags in CONDITIONS.items():
+            if case.headers.get(name) == NO_TAG:
+                case.headers[name] = tags[self._turn(name, len(tags))]
         if label in HELP and self._turn(f"help {label}", 2):
             HELP[label](self, case)
         if label == CHANGE_USER and case.path_parameters.get("user_id") in self._people.protected:
             case.path_parameters["user_id"] = self._people.expendable().id
 
-    def after_call(self, _: HookContext, case: Case, response: Response) -> None:
-        """Notice who was used up."""
-        if case.operation.label in {*ENDING, CHANGE_USER} and response.status_code < 300:
+    def after_call(self, _: HookContext, case: Case[Any], response: Response) -> None:
+        """Notice who was used up, who was refused without a reason, and what there is to work on."""
+        label = case.operation.label
+        if response.status_code == 401 and label != LOG_IN and self._is_known(case):
+            self.locked_out.append(case.as_curl_command())
+        if response.status_code < 300 and label in {*ENDING, CHANGE_USER}:
             self._people.use_up()
+        if response.status_code == 201 and label == CREATE_TASK:
+            self._tasks.append(response.json()["id"])
 
-    def knows_password(self, case: Case) -> None:
+    def knows_password(self, case: Case[Any]) -> None:
         """Give the right password of whoever calls."""
         if isinstance(case.body, dict):
             caller = self._caller if case.operation.label == CHANGE_ME else self._people.expendable()
             field = "currentPassword" if "currentPassword" in case.body else "password"
             case.body[field] = caller.password
 
-    def has_account(self, case: Case) -> None:
+    def has_account(self, case: Case[Any]) -> None:
         """Log in as somebody who exists."""
         if isinstance(case.body, dict):
             case.body |= {"email": self._people.visitor.email, "password": self._people.visitor.password}
 
-    def has_session(self, case: Case) -> None:
+    def has_session(self, case: Case[Any]) -> None:
         """End a session that exists: in turn the one that calls, and the other one."""
         somebody = self._people.expendable()
         own = self._turn("own session", 2)
         case.path_parameters["session_id"] = somebody.session_id if own else somebody.other_session_id
 
-    def _special(self, case: Case) -> str | None:
+    def has_tasks(self, case: Case[Any]) -> None:
+        """Work on tasks that exist."""
+        operations = case.body.get("operations") if isinstance(case.body, dict) else None
+        for operation in operations if isinstance(operations, list) else ():
+            if isinstance(operation, dict) and "id" in operation and self._tasks:
+                self._tasks.rotate()
+                operation["id"] = self._tasks[0]
+
+    def _special(self, case: Case[Any]) -> str | None:
         """Return the credentials of somebody special, if the operation wants that."""
         label = case.operation.label
         if label in ENDING:
@@ -86,32 +115,37 @@ class Switchboard:
             return f"Bearer {self._people.admin.token}"
         return None
 
+    def _is_known(self, case: Case[Any]) -> bool:
+        people = (self._people.expendable(), self._people.admin, *self._people.staying.values())
+        return case.headers.get("Authorization") in {f"Bearer {person.token}" for person in people}
+
     def _turn(self, what: str, every: int) -> bool:
         """Say yes once in `every` times."""
         self._turns[what] += 1
         return self._turns[what] % every == 0
 
 
-HELP: Mapping[str, Callable[[Switchboard, Case], None]] = {
+HELP: Mapping[str, Callable[[Switchboard, Case[Any]], None]] = {
     LOG_IN: Switchboard.has_account,
     CHANGE_ME: Switchboard.knows_password,
     REMOVE_ME: Switchboard.knows_password,
     CHANGE_PASSWORD: Switchboard.knows_password,
     END_SESSION: Switchboard.has_session,
+    BATCH: Switchboard.has_tasks,
 }
 
 
 class Special:
     """Gives credentials to the requests of certain operations."""
 
-    def __init__(self, choose: Callable[[Case], str | None]) -> None:
+    def __init__(self, choose: Callable[[Case[Any]], str | None]) -> None:
         self._choose = choose
 
-    def get(self, case: Case, _: AuthContext) -> str | None:
+    def get(self, case: Case[Any], _: AuthContext) -> str | None:
         """Return the header's value, or None to leave it to the next provider."""
         return self._choose(case)
 
-    def set(self, case: Case, data: str, _: AuthContext) -> None:
+    def set(self, case: Case[Any], data: str, _: AuthContext) -> None:
         """Put it into the request."""
         case.headers["Authorization"] = data
 

@@ -1,6 +1,7 @@
 """Counts every answer, whether a check looks at it or not."""
 
 from collections import Counter
+from typing import Any
 
 import requests
 from schemathesis import Case, HookContext, Response
@@ -17,13 +18,13 @@ class Tally:
         self.broken: list[str] = []
         """Requests that were answered with 500 or more, or not at all, as commands that repeat them."""
 
-    def after_call(self, _: HookContext, case: Case, response: Response) -> None:
+    def after_call(self, _: HookContext, case: Case[Any], response: Response) -> None:
         """Count one answer."""
         self._count(case, response.status_code)
         if response.status_code >= 500:
             self.broken.append(f"{response.status_code}: {case.as_curl_command(dict(response.request.headers))}")
 
-    def after_network_error(self, _: HookContext, case: Case, request: requests.PreparedRequest) -> None:
+    def after_network_error(self, _: HookContext, case: Case[Any], request: requests.PreparedRequest) -> None:
         """Count one request without an answer."""
         self._count(case, 0)
         self.broken.append(f"no answer: {case.as_curl_command(dict(request.headers))}")
@@ -35,7 +36,7 @@ class Tally:
             found.setdefault(label, Counter())[status] += count
         return found
 
-    def _count(self, case: Case, status: int) -> None:
+    def _count(self, case: Case[Any], status: int) -> None:
         self.sent += 1
         self.by_operation[case.operation.label, status] += 1
         if case.meta is not None:

@@ -52,8 +52,9 @@ class Answer:
 class Sender:
     """Sends a request: its body in the given chunks, then silence, or the end of the connection."""
 
-    def __init__(self, chunks: Iterable[bytes], *, gives_up: bool = False, stalls: bool = False) -> None:
-        self._messages = self._sent(list(chunks), gives_up=gives_up, stalls=stalls)
+    def __init__(self, chunks: Iterable[bytes], *, whole: bool = True, gives_up: bool = False) -> None:
+        """`whole`: the last chunk is the last one of the body; `gives_up`: then the connection ends."""
+        self._messages = self._sent(list(chunks), whole=whole, gives_up=gives_up)
 
     async def __call__(self) -> Any:
         """Give the next message."""
@@ -69,9 +70,9 @@ class Sender:
 
         return receive
 
-    async def _sent(self, chunks: list[bytes], *, gives_up: bool, stalls: bool) -> AsyncIterator[dict[str, Any]]:
+    async def _sent(self, chunks: list[bytes], *, whole: bool, gives_up: bool) -> AsyncIterator[dict[str, Any]]:
         for place, chunk in enumerate(chunks, 1):
-            more = place < len(chunks) or gives_up or stalls
+            more = place < len(chunks) or not whole
             yield {"type": "http.request", "body": chunk, "more_body": more}
         if gives_up:
             yield {"type": "http.disconnect"}

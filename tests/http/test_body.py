@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskapi.errors import Invalid
+from taskapi.errors import Invalid, Violation
 from taskapi.http.body import MOST_VIOLATIONS, decode
 from taskapi.http.edge import Edge
 from tests.http.asgi import JSON, ask
@@ -59,6 +60,24 @@ def told(body: bytes | dict[str, Any]) -> dict[str, str]:
 )
 def test_each_wrong_part_is_named_by_its_pointer(field: str, value: Any, pointer: str) -> None:
     assert list(told({"name": "spoon", field: value})) == [pointer]
+
+
+class Pair(msgspec.Struct):
+    """A body that looks at itself as a whole."""
+
+    first: int
+    second: int
+
+    def __post_init__(self) -> None:
+        if self.first > self.second:
+            raise ValueError("The first must not exceed the second")
+
+
+def test_what_only_the_whole_shows_is_told_of_the_whole() -> None:
+    with pytest.raises(Invalid) as caught:
+        decode(b'{"first":2,"second":1}', Pair)
+    assert caught.value.violations == (Violation("", "The first must not exceed the second"),)
+    assert decode(b'{"first":1,"second":1}', Pair).second == 1
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:

@@ -143,13 +143,13 @@ async def test_a_request_that_takes_too_long_is_given_up() -> None:
 
 @pytest.mark.parametrize("sent", [[], [b'{"name":']], ids=["nothing", "half a body"])
 async def test_a_body_that_never_arrives_is_given_up(sent: list[bytes]) -> None:
-    answer = await ask(toy(settings=SECOND), "POST", "/toy/echo", headers=JSON, body=Sender(sent, stalls=True))
+    answer = await ask(toy(settings=SECOND), "POST", "/toy/echo", headers=JSON, body=Sender(sent, whole=False))
     assert answer.status == 503
 
 
 async def test_a_caller_that_goes_away_is_no_failure_of_ours(app: Edge) -> None:
     with logged() as lines:
-        answer = await ask(app, "POST", "/toy/echo", headers=JSON, body=Sender([b"{"], gives_up=True))
+        answer = await ask(app, "POST", "/toy/echo", headers=JSON, body=Sender([b"{"], whole=False, gives_up=True))
     assert answer.status == 400
     assert not lines.events("unforeseen error")
 
@@ -191,7 +191,7 @@ async def test_a_body_has_a_limit_whether_it_announces_its_length_or_not(
 
 async def test_a_body_that_announces_too_much_is_refused_unread(app: Edge) -> None:
     headers = JSON | {"content-length": str(10**12)}
-    assert (await ask(app, "POST", "/toy/echo", headers=headers, body=Sender([], stalls=True))).status == 413
+    assert (await ask(app, "POST", "/toy/echo", headers=headers, body=Sender([], whole=False))).status == 413
 
 
 async def test_the_access_log_tells_the_route_and_keeps_what_is_private(app: Edge) -> None:

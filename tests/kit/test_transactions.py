@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from taskapi.errors import Overloaded
-from taskapi.kit.database import Database, ReadConnection, Transaction
+from taskapi.kit.database import Database, ReadConnection, Transaction, apart, deferred_commit
 from taskapi.kit.database.transaction import EXTRA_ARGUMENT
 from taskapi.kit.outbox import Event
 from tests.kit.conftest import Look, ThingExists, TwinMissing
@@ -265,6 +265,44 @@ async def test_a_commit_that_nobody_can_vouch_for_runs_no_hook(
         await caller
     assert await look(COUNT) == reached
     assert witness.names == ["before_commit"]
+
+
+async def test_a_deferred_commit_comes_when_the_edge_says_so(database: Database, look: Look, witness: Witness) -> None:
+    async def first(transaction: Transaction) -> None:
+        await transaction.execute(ADD, "first")
+
+    async with deferred_commit(first) as deferral:
+        assert deferral.transaction is None
+        await add(database)
+        assert (deferral.transaction is not None, witness.names) == (True, [])
+        await deferral.commit()
+        assert await look("SELECT array_agg(name) FROM things") == ["first", "spoon"]
+        await deferral.commit()
+    assert witness.names == ["before_commit", "after_commit"]
+
+
+async def test_a_deferred_commit_that_never_comes_is_a_rollback(
+    database: Database, look: Look, witness: Witness
+) -> None:
+    async def nothing(_: Transaction) -> None:
+        """Have nothing to do first."""
+
+    async with deferred_commit(nothing):
+        await add(database)
+    assert (await look(COUNT), witness.names) == (0, ["after_rollback"])
+    await add(database)
+    assert await look(COUNT) == 1
+
+
+async def test_what_must_last_commits_apart(database: Database, look: Look) -> None:
+    async def nothing(_: Transaction) -> None:
+        """Have nothing to do first."""
+
+    async with deferred_commit(nothing):
+        with apart():
+            await add(database, "fork")
+        await add(database, "spoon")
+    assert await look("SELECT array_agg(name) FROM things") == ["fork"]
 
 
 async def test_a_reader_has_no_way_to_write() -> None:

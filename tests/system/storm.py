@@ -82,7 +82,7 @@ class Storm:
         assert len(ids) == CREATES
         assert self.acknowledged.items() <= ids.items(), "an acknowledged task is lost or exists twice"
         assert all(answers[number].headers.get("Idempotency-Replayed") == "true" for number in self.acknowledged)
-        assert sorted(self.listed()) == sorted((id, f"Task {number}") for number, id in ids.items())
+        assert sorted(self.listed()) == sorted((task_id, f"Task {number}") for number, task_id in ids.items())
         assert self._announced() == Counter(ids.values())
 
     def assert_refused_politely(self) -> None:
@@ -123,6 +123,7 @@ class Storm:
         return httpx.Client(base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS)
 
     def listed(self) -> list[tuple[str, str]]:
+        """Return the ids and titles of all tasks there are."""
         found: list[dict[str, Any]] = []
         with self._client() as client:
             page = client.get("/api/tasks", params={"limit": 200}).json()

@@ -1,4 +1,4 @@
-"""The plug is pulled in the middle of many creates: each task exists exactly once, and what was acknowledged is there."""
+"""The plug is pulled in the middle of many creates: each task exists exactly once, and what was answered is there."""
 
 import signal
 from collections.abc import Iterator
@@ -101,4 +101,4 @@ def test_at_a_stop_whatever_takes_effect_is_answered(program: Launched, storm: S
     assert program.process.wait(STOP_SECONDS) == 0
     assert gone(processes)
     with started(folder, port=program.port):
-        assert {id for id, _ in storm.listed()} == set(storm.acknowledged.values())
+        assert {task_id for task_id, _ in storm.listed()} == set(storm.acknowledged.values())

@@ -37,28 +37,28 @@ def refused(person: Client, **fields: Any) -> str:
     return pointer
 
 
-@pytest.mark.parametrize("text", KEPT)
-def test_text_is_kept(ada: Client, text: str) -> None:
-    task = ada.task(text, description=f"{text}\r\n\t{text}", labels=[text])
-    composed = unicodedata.normalize("NFC", text)
-    assert (task["title"], task["description"]) == (composed, f"{composed}\r\n\t{composed}")
-    assert task["labels"] == [composed]
-    assert ada.get(f"/api/tasks/{task['id']}").json() == task
-    assert ada.get("/api/tasks", params={"label": text}).json()["items"] == [task]
+def test_text_is_kept(ada: Client) -> None:
+    for text in KEPT:
+        task = ada.task(text, description=f"{text}\r\n\t{text}", labels=[text])
+        composed = unicodedata.normalize("NFC", text)
+        assert (task["title"], task["description"]) == (composed, f"{composed}\r\n\t{composed}")
+        assert task["labels"] == [composed]
+        assert ada.get(f"/api/tasks/{task['id']}").json() == task
+        assert ada.get("/api/tasks", params={"label": text}).json()["items"] == [task]
 
 
-@pytest.mark.parametrize("character", CONTROL)
-def test_control_characters_are_refused(ada: Client, character: str) -> None:
-    assert refused(ada, title=f"a{character}b") == "/title"
-    assert refused(ada, description=f"a{character}b") == "/description"
-    assert refused(ada, labels=["fine", f"a{character}b"]) == "/labels/1"
+def test_control_characters_are_refused(ada: Client) -> None:
+    for character in CONTROL:
+        assert refused(ada, title=f"a{character}b") == "/title"
+        assert refused(ada, description=f"a{character}b") == "/description"
+        assert refused(ada, labels=["fine", f"a{character}b"]) == "/labels/1"
 
 
-@pytest.mark.parametrize("character", ["\n", "\r", "\t"])
-def test_line_breaks_and_tabs_belong_into_the_description(ada: Client, character: str) -> None:
-    assert refused(ada, title=f"a{character}b") == "/title"
-    assert refused(ada, labels=[f"a{character}b"]) == "/labels/0"
-    assert ada.task(description=f"a{character}b")["description"] == f"a{character}b"
+def test_line_breaks_and_tabs_belong_into_the_description(ada: Client) -> None:
+    for character in "\n\r\t":
+        assert refused(ada, title=f"a{character}b") == "/title"
+        assert refused(ada, labels=[f"a{character}b"]) == "/labels/0"
+    assert ada.task(description="a\n\r\tb")["description"] == "a\n\r\tb"
 
 
 def test_half_a_character_is_refused(ada: Client) -> None:
@@ -80,10 +80,10 @@ def test_lengths_count_code_points_of_the_composed_form(ada: Client, letter: str
     assert patched.status_code == 422
 
 
-@pytest.mark.parametrize("blank", [" ", "\u00a0\u2003", "\u2028"])
-def test_a_title_and_a_label_hold_something_to_read(ada: Client, blank: str) -> None:
-    assert refused(ada, title=blank) == "/title"
-    assert refused(ada, labels=[blank]) == "/labels/0"
+def test_a_title_and_a_label_hold_something_to_read(ada: Client) -> None:
+    for blank in (" ", "\u00a0\u2003", "\u2028"):
+        assert refused(ada, title=blank) == "/title"
+        assert refused(ada, labels=[blank]) == "/labels/0"
 
 
 def test_labels_are_few_and_each_is_there_once(ada: Client) -> None:

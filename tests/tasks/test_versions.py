@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.people import Client
 
@@ -33,20 +32,20 @@ def test_who_holds_the_version_gets_304(ada: Client) -> None:
     assert ada.get(path, headers={"If-None-Match": "1"}).status_code == 422
 
 
-@pytest.mark.parametrize(("method", "tail", "body"), CHANGES)
-def test_a_change_of_another_version_is_refused(ada: Client, method: str, tail: str, body: Any) -> None:
+def test_a_change_of_another_version_is_refused(ada: Client) -> None:
     task = ada.task()
-    for tag in ('"2"', 'W/"1"', '"0", "3"'):
-        answer = change(ada, task, method, tail, body, tag)
-        assert (answer.status_code, answer.json()["code"]) == (412, "precondition-failed")
-    assert change(ada, task, method, tail, body, "1").status_code == 422
+    for method, tail, body in CHANGES:
+        for tag in ('"2"', 'W/"1"', '"0", "3"'):
+            answer = change(ada, task, method, tail, body, tag)
+            assert (answer.status_code, answer.json()["code"]) == (412, "precondition-failed")
+        assert change(ada, task, method, tail, body, "1").status_code == 422
     assert ada.get(f"/api/tasks/{task['id']}").json() == task
 
 
-@pytest.mark.parametrize("tag", ['"1"', "*", '"9", "1"'])
-@pytest.mark.parametrize(("method", "tail", "body"), CHANGES)
-def test_a_change_of_the_current_version_is_made(ada: Client, method: str, tail: str, body: Any, tag: str) -> None:
-    assert change(ada, ada.task(), method, tail, body, tag).is_success
+def test_a_change_of_the_current_version_is_made(ada: Client) -> None:
+    for tag in ('"1"', "*", '"9", "1"'):
+        for method, tail, body in CHANGES:
+            assert change(ada, ada.task(), method, tail, body, tag).is_success
 
 
 def test_a_condition_on_what_is_not_there_is_404(ada: Client) -> None:

@@ -7,7 +7,7 @@ import httpx
 import jwt
 import pytest
 
-from tests.auth.at_once import at_once
+from tests.auth.at_once import at_once, in_this_order
 from tests.conftest import Sql
 from tests.people import Client
 
@@ -124,3 +124,34 @@ def test_three_in_a_circle_leave_at_least_one(
         answers = at_once(*[partial(by.patch, f"/api/users/{of.id}", json={"role": "user"}) for by, of in circle])
         assert not [answer for answer in answers if answer.status_code >= 500]
         assert sql(COUNT)[0][0] >= 1
+
+
+def test_a_demotion_is_not_undone_by_a_request_that_had_come_in_before(
+    only: None, ada: Client, grace: Client, sql: Sql
+) -> None:
+    promote(sql, ada, grace)
+    demoted, undone = in_this_order(
+        sql,
+        grace.id,
+        [
+            partial(ada.patch, f"/api/users/{grace.id}", json={"role": "user"}),
+            partial(grace.patch, f"/api/users/{grace.id}", json={"role": "admin", "disabled": False}),
+        ],
+    )
+    assert demoted.status_code == 200
+    assert (undone.status_code, undone.json()["code"]) == (403, "admin-only")
+
+
+def test_two_who_put_each_other_out_wait_for_each_other_and_do_not_deadlock(
+    only: None, ada: Client, grace: Client, sql: Sql
+) -> None:
+    promote(sql, ada, grace)
+    first, second = in_this_order(
+        sql,
+        min(ada.id, grace.id),
+        [
+            partial(ada.patch, f"/api/users/{grace.id}", json={"role": "user"}),
+            partial(grace.patch, f"/api/users/{ada.id}", json={"role": "user"}),
+        ],
+    )
+    assert (first.status_code, second.status_code) == (200, 403)

@@ -43,9 +43,13 @@ KEY_PARAMETER = {
 }
 TAGS_SCHEMA = {"type": "string", "maxLength": LONGEST, "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'}
 CONDITIONS = frozenset({"If-Match", "If-None-Match"})
-ETAG_HEADER = {"description": "Names this version of the object.", "schema": {"type": "string"}}
-REQUEST_ID_HEADER = {"description": "Names this request in the logs.", "schema": {"type": "string"}}
-RETRY_HEADER = {"description": "Seconds after which another attempt makes sense.", "schema": {"type": "integer"}}
+ETAG_HEADER = {"description": "Names this version of the object.", "required": True, "schema": {"type": "string"}}
+REQUEST_ID_HEADER = {"description": "Names this request in the logs.", "required": True, "schema": {"type": "string"}}
+RETRY_HEADER = {
+    "description": "Seconds after which another attempt makes sense.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
 DESCRIPTION = """\
 A task management API: accounts, revocable sessions, tasks.
 
@@ -144,7 +148,7 @@ def _complete(path: str, method: str, operation: dict[str, Any], *, public: bool
         operation.setdefault("parameters", []).append(KEY_PARAMETER)
     for status, response in responses.items():
         response.setdefault("headers", {})["X-Request-Id"] = REQUEST_ID_HEADER
-        if status in {"429", "503"}:
+        if status in {"429", "503"} and not path.startswith(UNLIMITED):
             response["headers"]["Retry-After"] = RETRY_HEADER
 
 
@@ -153,11 +157,11 @@ def _complete_parameters(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         schema = parameter["schema"]
         for choice in schema.pop("oneOf", ()):
-            schema |= choice if choice != {"type": "null"} else {}
+            parameter["schema"] = schema = (choice if choice != {"type": "null"} else {}) | schema
         if parameter["name"] in CONDITIONS:
             schema |= TAGS_SCHEMA
             for status, response in operation["responses"].items():
-                response.setdefault("headers", {}).update({"ETag": ETAG_HEADER} if status.startswith("2") else {})
+                response.setdefault("headers", {}).update({"ETag": ETAG_HEADER} if status in {"200", "201"} else {})
         if parameter["name"] == "If-None-Match":
             operation["responses"]["304"] = {"description": "Not Modified", "headers": {"ETag": ETAG_HEADER}}
 

@@ -50,7 +50,10 @@ Description = Annotated[
         extra_json_schema=_text(0, LONGEST_DESCRIPTION, MANY_LINES),
     ),
 ]
-Label = Annotated[str, Meta(examples=["home"], extra_json_schema=_text(1, LONGEST_LABEL, ONE_LINE))]
+LABEL = _text(1, LONGEST_LABEL, ONE_LINE)
+"""What JSON Schema says of a label."""
+
+Label = Annotated[str, Meta(examples=["home"], extra_json_schema=LABEL)]
 Labels = Annotated[
     tuple[Label, ...],
     Meta(

@@ -19,7 +19,7 @@ async def list_tasks(
     """
     owner = policy.owner(caller)
     bound = ("tasks", query)
-    after = open_cursor(rooms.cursors, owner, bound, cursor, Position) if cursor else None
+    after = open_cursor(rooms.cursors, owner, bound, cursor, Position) if cursor is not None else None
     statement = page_statement(owner, query, after, limit + 1)
     async with rooms.database.read() as connection:
         rows = await connection.fetch(statement.sql, *statement.args)

@@ -54,7 +54,7 @@ async def restore_task(rooms: Resources, caller: Principal, task_id: UUID, check
 async def list_trash(rooms: Resources, caller: Principal, cursor: str | None, limit: int) -> Page[TrashedTask]:
     """Return a page of the trash, the latest first; raises Invalid for a cursor of another list."""
     owner = policy.owner(caller)
-    after = open_cursor(rooms.cursors, owner, LIST, cursor, TrashPosition) if cursor else None
+    after = open_cursor(rooms.cursors, owner, LIST, cursor, TrashPosition) if cursor is not None else None
     before = (after.trashed_at, after.id) if after else (DISTANT_FUTURE, HIGHEST_ID)
     async with rooms.database.read() as connection:
         tasks = await store.trash_page(connection, owner, before, limit + 1)

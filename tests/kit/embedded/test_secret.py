@@ -7,7 +7,9 @@ import pytest
 from msgspec import structs
 
 from taskapi.config import AuthSettings, Secret, Settings
+from taskapi.kit.embedded.account import Account
 from taskapi.kit.embedded.failures import StartFailed
+from taskapi.kit.embedded.folders import prepare
 from taskapi.kit.embedded.secret import kept_secret, secret_of
 
 
@@ -33,6 +35,13 @@ def test_the_settings_secret_wins_and_none_is_made(settings: Settings, folder: P
     secret, origin = secret_of(given)
     assert (secret.reveal(), origin) == ("x" * 32, "given by JWT_SECRET")
     assert not (folder / "secret").exists()
+
+
+def test_a_secret_made_before_the_embedded_servers_does_not_lock_their_user_out(
+    folder: Path, account: Account | None
+) -> None:
+    kept_secret(folder / "data" / "secret")
+    prepare(folder / "data", account)
 
 
 def test_people_are_told_where_the_made_secret_is(settings: Settings, folder: Path) -> None:

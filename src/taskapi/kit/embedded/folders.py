@@ -94,13 +94,18 @@ def data_folder(configured: Path | None) -> Path:
         raise StartFailed("This user has no home folder; set TASK_API_DATA_DIR.") from None
 
 
+def make_root(root: Path) -> None:
+    """Make the data folder if it is not there, with its mode whatever the umask says; raises OSError."""
+    if not root.exists():
+        root.mkdir(parents=True)
+        root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
 def prepare(root: Path, account: Account | None) -> Folders:
     """Make the data folder and check that the servers' user can reach it; raises `StartFailed`."""
     folders = Folders(root)
     try:
-        if not root.exists():
-            root.mkdir(parents=True)
-            root.chmod(0o700 if account is None else 0o711)  # whatever the umask says
+        make_root(root)
         folders.logs.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StartFailed(f"The data folder {root} cannot be used ({error.strerror}); set TASK_API_DATA_DIR.") from None

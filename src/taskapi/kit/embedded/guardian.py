@@ -114,7 +114,7 @@ def main(lifeline: int) -> int:
     servers: list[Server] = []
     try:
         for server in plan["servers"]:
-            servers.append(Server(server, plan["environment"]))  # noqa: PERF401 – what has started is stopped if one fails
+            servers.append(Server(server, plan["environment"]))
         return 0 if watch(servers, lifeline) else 1
     except OSError as error:
         say(f"A server cannot be started: {error}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from taskapi.config import Secret, Settings
 from taskapi.kit.embedded.failures import StartFailed
-from taskapi.kit.embedded.folders import Folders, data_folder
+from taskapi.kit.embedded.folders import Folders, data_folder, make_root
 
 SECRET_BYTES = 48
 """48 random bytes are 64 characters in URL-safe base64."""
@@ -29,7 +29,7 @@ def secret_of(settings: Settings) -> tuple[Secret, str]:
 def kept_secret(path: Path) -> Secret:
     """Return the secret in `path`, made now if there is none; raises `StartFailed` if others could read it."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_root(path.parent)
         if not path.exists():
             _write_once(path, secrets.token_urlsafe(SECRET_BYTES))
         status = path.stat(follow_symlinks=False)

@@ -23,7 +23,13 @@ def _moment(name: str, description: str) -> Any:
 
 Statuses = Annotated[list[Status] | None, QueryParameter(description="Any of these; repeatable.")]
 Priorities = Annotated[list[Priority] | None, QueryParameter(description="Any of these; repeatable.")]
-LabelNames = Annotated[list[str] | None, QueryParameter(description="Tasks with any of these labels; repeatable.")]
+LabelNames = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description="Tasks with any of these labels; repeatable.",
+        schema_extra={"items": {"type": "string", **fields.LABEL}, "maxItems": MOST_LABELS},
+    ),
+]
 DueBefore = Annotated[str | None, _moment("dueBefore", "Due before this time, which is not included.")]
 DueAfter = Annotated[str | None, _moment("dueAfter", "Due at this time or after it.")]
 UpdatedSince = Annotated[str | None, _moment("updatedSince", "Changed at this time or after it.")]

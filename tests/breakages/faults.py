@@ -1,0 +1,143 @@
+"""The faults. Each changes one place of the code so that one promise is broken; its tests have to notice."""
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One change to one file, and where it must be noticed."""
+
+    promise: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+FAULTS = (
+    Fault(
+        "a stranger's task is not found",
+        "tasks/store.py",
+        "FROM tasks WHERE user_id = $1 AND id = $2 AND trashed_at IS NULL",
+        "FROM tasks WHERE $1::uuid IS NOT NULL AND id = $2 AND trashed_at IS NULL",
+        "tests/test_strangers.py -k get",
+    ),
+    Fault(
+        "a stranger's session is not found",
+        "auth/store.py",
+        "DELETE FROM sessions WHERE user_id = $1 AND id = $2",
+        "DELETE FROM sessions WHERE $1::uuid IS NOT NULL AND id = $2",
+        "tests/test_strangers.py -k session",
+    ),
+    Fault(
+        "of two writers with one version one wins",
+        "tasks/usecases.py",
+        "        check(task.version)\n",
+        "",
+        "tests/tasks/test_races.py -k exactly_one_wins",
+    ),
+    Fault(
+        "a change sees the change before it",
+        "tasks/store.py",
+        "ORDER BY id FOR UPDATE",
+        "ORDER BY id",
+        "tests/tasks/test_races.py -k exactly_one_wins",
+    ),
+    Fault(
+        "effect and kept answer are one",
+        "http/idempotency.py",
+        "        await self._settle(deferral, recorder.answer)\n",
+        "        await deferral.commit()\n",
+        "tests/http/test_idempotency.py -k the_same_again",
+    ),
+    Fault(
+        "a key is for one request",
+        "http/idempotency.py",
+        "            raise KeyReused",
+        "            pass",
+        "tests/http/test_idempotency.py -k another_request_with_the_key",
+    ),
+    Fault(
+        "nothing is in the outbox of a transaction that failed, everything of one that did not",
+        "kit/database/transaction.py",
+        "            await self.transaction.store_events()\n",
+        "            pass\n",
+        "tests/kit/test_transactions.py -k stored_with_one_statement",
+    ),
+    Fault(
+        "a commit that was sent cannot be abandoned",
+        "kit/database/transaction.py",
+        "        await asyncio.shield(task)",
+        "        await task",
+        "tests/kit/test_transactions.py -k during_the_commit",
+    ),
+    Fault(
+        "guesses are counted before they are checked",
+        "auth/verification.py",
+        "    await attempts.count(rooms, limits)\n",
+        "",
+        "tests/auth/test_limits.py -k parallel_guesses",
+    ),
+    Fault(
+        "an unknown address takes as long as a known one",
+        "kit/passwords.py",
+        "self._matches(known or self._of_nobody, password)",
+        "known is not None and self._matches(known, password)",
+        "tests/kit/test_passwords.py -k nobody_takes_as_long",
+    ),
+    Fault(
+        "one algorithm is accepted",
+        "kit/tokens.py",
+        "[ALGORITHM]",
+        '[ALGORITHM, "HS384", "HS512"]',
+        "tests/kit/test_tokens.py tests/auth/test_tokens.py",
+    ),
+    Fault(
+        "a cursor belongs to its user",
+        "http/paging.py",
+        "seals.open(cursor, user_id.bytes, ",
+        "seals.open(cursor, b'', ",
+        "tests/tasks/test_lists.py -k cursor",
+    ),
+    Fault(
+        "the last administrator stays",
+        "users/administrators.py",
+        "    await store.take_admins_turn(transaction)\n",
+        "",
+        "tests/users/test_last_admin.py",
+    ),
+    Fault(
+        "who is disabled is out at once",
+        "users/usecases.py",
+        "    await rooms.sessions.end_all(transaction, after.id)\n",
+        "",
+        "tests/users/test_users.py -k disabled",
+    ),
+    Fault(
+        "a left session ends",
+        "auth/authenticator.py",
+        "session is None or not session.is_alive(now, self._idle)",
+        "session is None",
+        "tests/auth/test_sessions.py -k seven_days",
+    ),
+    Fault(
+        "secrets stay out of tracebacks",
+        "kit/telemetry.py",
+        "show_locals=False",
+        "show_locals=True",
+        "tests/kit/test_telemetry.py",
+    ),
+    Fault(
+        "the left-most claim of an address is not believed",
+        "http/address.py",
+        "for claim in reversed(_claims(scope))",
+        "for claim in _claims(scope)",
+        "tests/http/test_requests.py -k claim",
+    ),
+    Fault(
+        "readiness fails first",
+        "http/health.py",
+        'return Readiness("stopping")',
+        'return Readiness("ready")',
+        "tests/http/test_health.py",
+    ),
+)

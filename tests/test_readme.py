@@ -1,0 +1,39 @@
+"""The README's tour and the examples of docs/api.md work as they are printed, line by line."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.house import House
+from tests.transcripts import DOCUMENTS, Step, normalised, steps, typed
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("bash") and shutil.which("curl") and shutil.which("python3")),
+    reason="the examples are typed into bash and want curl and python3",
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_the_document_prints_is_what_its_commands_print(document: Path, house: House) -> None:
+    written = steps(document)
+    commands = [step.command for step in written]
+    outputs = typed(commands, house.url)
+    assert len(outputs) == len(commands), f"the shell stopped at: {outputs[-1:]}"
+    printed = normalised([step.printed for step in written], commands)
+    really = normalised(outputs, commands)
+    assert list(map(Step, commands, really)) == list(map(Step, commands, printed))
+
+
+def test_the_tour_covers_what_people_do_first() -> None:
+    typed_in_tour = "\n".join(step.command for step in steps(next(iter(DOCUMENTS))))
+    for part in (
+        "/auth/register",
+        "/auth/login",
+        "Idempotency-Key",
+        "If-Match",
+        "/completion",
+        "/trash",
+        "/restoration",
+    ):
+        assert part in typed_in_tour
