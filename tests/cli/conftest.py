@@ -1,6 +1,6 @@
 """The command line as a person uses it, against the servers of the test process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -21,12 +21,12 @@ def database(servers: Servers) -> str:
 
 
 @pytest.fixture
-def environment(servers: Servers, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def environment(servers: Servers, database: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The variables that name servers and secret."""
     variables = {"DATABASE_URL": database, "REDIS_URL": servers.redis_url, "JWT_SECRET": "0123456789abcdef" * 3}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    yield variables
+    return variables
 
 
 @pytest.fixture

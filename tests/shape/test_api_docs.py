@@ -12,6 +12,8 @@ import pytest
 
 from taskapi.app import api_document
 from taskapi.config import variables
+from taskapi.errors import Error
+from taskapi.http.problems import EDGE_CODES, STATUS
 from tests.shape.source import ROOT
 
 DOCUMENT = api_document()
@@ -47,10 +49,17 @@ def operations() -> dict[str, dict[str, Any]]:
     return {f"{verb.upper()} {path}": item[verb] for path, item in paths.items() for verb in METHODS if verb in item}
 
 
-def codes() -> set[str]:
-    """Return the codes of errors that are sent over HTTP."""
-    rows = re.findall(r"^\| `([^`]+)` \| \d", (ROOT / "docs" / "errors.md").read_text(encoding="utf-8"), re.MULTILINE)
-    return set(rows)
+def codes() -> dict[str, str]:
+    """Return what docs/errors.md says is sent over HTTP: codes with their statuses."""
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `([^`]+)` \| (\d+) \|", text, re.MULTILINE))
+
+
+def descendants(kind: type[Error]) -> Iterator[type[Error]]:
+    """Yield all kinds below one; those of the domains are known because `taskapi.app` imports them."""
+    for child in kind.__subclasses__():
+        yield child
+        yield from descendants(child)
 
 
 def tables(kind: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -143,21 +152,10 @@ def test_every_schema_with_fields_has_a_table() -> None:
 def test_nothing_is_named_that_does_not_exist() -> None:
     parameters = {item["name"] for operation in operations().values() for item in operation.get("parameters", ())}
     fields = {name for schema in SCHEMAS.values() for name in schema.get("properties", ())}
-    schemas = [
-        *SCHEMAS.values(),
-        *(item for schema in SCHEMAS.values() for item in schema.get("properties", {}).values()),
-    ]
-    values = {value for schema in schemas for value in bounds(list(stated(schema)))}
-    known = (
-        parameters
-        | fields
-        | values
-        | codes()
-        | HEADERS
-        | OTHER_WORDS
-        | DEFAULTS.keys()
-        | {verb.upper() for verb in METHODS}
-    )
+    parts = [item for schema in SCHEMAS.values() for item in (schema, *schema.get("properties", {}).values())]
+    values = {value for part in parts for value in bounds(list(stated(part)))}
+    methods = {verb.upper() for verb in METHODS}
+    known = set().union(parameters, fields, values, methods, codes(), DEFAULTS, HEADERS, OTHER_WORDS)
     assert sorted(set(WORD.findall(PROSE)) - known) == []
 
 
@@ -166,3 +164,9 @@ def test_defaults_are_those_of_the_settings() -> None:
     assert told == {name: DEFAULTS[name] for name in told}
     silent = {"TASK_API_CORS_ORIGINS", "TASK_API_RATE_LIMIT"}
     assert set(SETTING.findall(TEXT)) == told.keys() | silent
+
+
+def test_every_code_has_the_status_that_is_documented() -> None:
+    kinds = {kind: status for base, status in STATUS.items() for kind in (base, *descendants(base))}
+    sent = {kind.code: status for kind, status in kinds.items()} | {code: status for status, code in EDGE_CODES.items()}
+    assert codes() == {code: str(int(status)) for code, status in sent.items()}

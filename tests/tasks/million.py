@@ -34,7 +34,7 @@ SELECT
     CASE WHEN status = 2 THEN made END,
     CASE WHEN k % 50 = 49 THEN made END,
     'w' || (4999 * a * b)::int || ' Café w' || (4999 * c)::int,
-    'w' || (4999 * a * a)::int || ' w' || (4999 * b * c)::int || ' everywhere'
+    'w' || (4999 * a * a)::int || ' everywhere'
         || CASE WHEN k < 3000 THEN ' ancient' ELSE '' END
         || CASE WHEN k % 20 = 0 THEN ' twentieth' ELSE '' END || CASE WHEN k % 2000 = 0 THEN ' rare' ELSE '' END,
     CASE WHEN k % 2 = 0 THEN ARRAY['work'] ELSE '{}'::text[] END
@@ -83,6 +83,7 @@ async def seed(dsn: str) -> None:
 async def _fill(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     indexes = await connection.fetch(INDEXES)
     foreign_key = await connection.fetchval(FOREIGN_KEY)
+    await connection.execute("ALTER TABLE tasks SET UNLOGGED")
     await connection.execute("ALTER TABLE tasks DISABLE TRIGGER USER, DROP CONSTRAINT tasks_user_id_fkey")
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")

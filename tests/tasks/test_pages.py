@@ -65,13 +65,12 @@ def reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 async def paged(rooms: Resources, shelf: Shelf, query: TaskQuery, limit: int) -> list[Task]:
     """Return all pages of a list, put together."""
     found: list[Task] = []
-    cursor = None
+    after = None
     while True:
-        page = await listing.list_tasks(rooms, shelf.caller, query, cursor, limit)
-        assert len(page.items) == limit or page.next_cursor is None
-        found += page.items
-        cursor = page.next_cursor
-        if cursor is None:
+        page, after = await listing.list_tasks(rooms, shelf.caller, query, after, limit)
+        assert len(page) == limit or after is None
+        found += page
+        if after is None:
             return found
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 from taskapi.contracts.events import TaskCreated, TaskEvent, TaskTrashed
 from taskapi.contracts.identity import Principal
 from taskapi.errors import Error, PreconditionFailed, Violation
-from taskapi.http.conditional import require_match
 from taskapi.kit.database import Transaction
 from taskapi.kit.ids import new_id
 from taskapi.resources import Resources
@@ -90,7 +89,7 @@ class Work:
         task = self._latest.get(operation.id)
         if task is None or operation.id in self._trashed:
             raise TaskMissing
-        require_match(operation.if_match, task.version)
+        operation.check(task.version)
         return task
 
     def _create(self, operation: CreateOperation) -> OperationResult:

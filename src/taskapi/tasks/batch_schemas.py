@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from taskapi.errors import Violation
+from taskapi.http.conditional import require_match
 from taskapi.tasks.model import Task
 from taskapi.tasks.schemas import NewTask, TaskPatch
 
@@ -50,6 +51,10 @@ class PatchOperation(
         """Yield what is wrong."""
         yield from _inside("/patch", self.patch.violations())
 
+    def check(self, version: int) -> None:
+        """Raise PreconditionFailed if another version is expected."""
+        require_match(self.if_match, version)
+
 
 class DeleteOperation(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="op", tag="delete"
@@ -62,6 +67,10 @@ class DeleteOperation(
     def violations(self) -> Iterator[Violation]:
         """Yield nothing: what was decoded is right."""
         yield from ()
+
+    def check(self, version: int) -> None:
+        """Raise PreconditionFailed if another version is expected."""
+        require_match(self.if_match, version)
 
 
 Operation = CreateOperation | PatchOperation | DeleteOperation

@@ -15,8 +15,6 @@ tables, not people):
   knows, and a lateral `LIMIT 1` can only be a look-up by key.
 """
 
-
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID

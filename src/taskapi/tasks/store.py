@@ -3,8 +3,6 @@
 Each is of one user, and each write says which cached answers it outdates. Many tasks cost as many statements as one.
 """
 
-
-
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID

@@ -7,14 +7,10 @@ import msgspec
 
 from taskapi.contracts.events import TaskPurged, TaskRestored, TaskTrashed
 from taskapi.contracts.identity import Principal
-from taskapi.http.paging import Page, open_cursor, seal_cursor
 from taskapi.resources import Resources
 from taskapi.tasks import changes, policy, store
 from taskapi.tasks.model import Task, TaskMissing, TrashedTask, TrashedTaskMissing, VersionCheck
 from taskapi.tasks.query import DISTANT_FUTURE, HIGHEST_ID
-
-LIST = "trash"
-"""What its cursors are bound to, besides the user."""
 
 
 class TrashPosition(msgspec.Struct, frozen=True):
@@ -51,17 +47,16 @@ async def restore_task(rooms: Resources, caller: Principal, task_id: UUID, check
     return task
 
 
-async def list_trash(rooms: Resources, caller: Principal, cursor: str | None, limit: int) -> Page[TrashedTask]:
-    """Return a page of the trash, the latest first; raises Invalid for a cursor of another list."""
-    owner = policy.owner(caller)
-    after = open_cursor(rooms.cursors, owner, LIST, cursor, TrashPosition) if cursor is not None else None
+async def list_trash(
+    rooms: Resources, caller: Principal, after: TrashPosition | None, limit: int
+) -> tuple[list[TrashedTask], TrashPosition | None]:
+    """Return up to `limit` tasks in the trash that follow `after`, the latest first, and where they end."""
     before = (after.trashed_at, after.id) if after else (DISTANT_FUTURE, HIGHEST_ID)
     async with rooms.database.read() as connection:
-        tasks = await store.trash_page(connection, owner, before, limit + 1)
+        tasks = await store.trash_page(connection, policy.owner(caller), before, limit + 1)
     shown = tasks[:limit]
-    if len(tasks) == len(shown):
-        return Page(shown, None)
-    return Page(shown, seal_cursor(rooms.cursors, owner, LIST, TrashPosition(shown[-1].trashed_at, shown[-1].id)))
+    end = TrashPosition(shown[-1].trashed_at, shown[-1].id) if len(tasks) > limit else None
+    return shown, end
 
 
 async def purge_trash(rooms: Resources) -> int:

@@ -9,14 +9,14 @@ from litestar.params import FromPath, JSONBody
 from taskapi.contracts.identity import Principal
 from taskapi.http.conditional import IfMatch, IfNoneMatch, etag, not_modified
 from taskapi.http.openapi import problems
-from taskapi.http.paging import DEFAULT_LIMIT, Cursor, Limit, Page
+from taskapi.http.paging import DEFAULT_LIMIT, Cursor, Limit, Page, open_cursor, seal_cursor
 from taskapi.http.policy import CACHE, LIMITS, LimitClass
 from taskapi.resources import Resources
 from taskapi.tasks import batch, listing, trash, usecases
 from taskapi.tasks.batch_schemas import Batch, BatchResult
 from taskapi.tasks.cache import LIST_CACHE, SUMMARY_CACHE, TASK_CACHE
 from taskapi.tasks.model import Summary, Task
-from taskapi.tasks.query import Sort
+from taskapi.tasks.query import Position, Sort
 from taskapi.tasks.routes.answers import CHANGE_PROBLEMS, WRITE, answer, version_check
 from taskapi.tasks.routes.parameters import (
     DueAfter,
@@ -73,7 +73,12 @@ async def list_tasks(
         text=q,
         sort=sort,
     )
-    return await listing.list_tasks(rooms, caller, given.query(), cursor, limit)
+    query = given.query()
+    bound = ("tasks", query)
+    after = open_cursor(rooms.cursors, caller.user_id, bound, cursor, Position) if cursor is not None else None
+    tasks, end = await listing.list_tasks(rooms, caller, query, after, limit)
+    following = seal_cursor(rooms.cursors, caller.user_id, bound, end) if end else None
+    return Page(tasks, following)
 
 
 @get(

@@ -8,13 +8,17 @@ from litestar.params import FromPath
 
 from taskapi.contracts.identity import Principal
 from taskapi.http.conditional import IfMatch
-from taskapi.http.paging import DEFAULT_LIMIT, Cursor, Limit, Page
+from taskapi.http.paging import DEFAULT_LIMIT, Cursor, Limit, Page, open_cursor, seal_cursor
 from taskapi.http.policy import CACHE, LIMITS, LimitClass
 from taskapi.resources import Resources
 from taskapi.tasks import trash
 from taskapi.tasks.cache import TRASH_CACHE
 from taskapi.tasks.model import Task, TrashedTask
 from taskapi.tasks.routes.answers import CHANGE_PROBLEMS, WRITE, answer, version_check
+from taskapi.tasks.trash import TrashPosition
+
+TRASH = "trash"
+"""What cursors of this list are bound to, besides the user."""
 
 
 @get(
@@ -31,7 +35,10 @@ async def list_trash(
     cursor: Cursor = None,
 ) -> Page[TrashedTask]:
     """List the trash."""
-    return await trash.list_trash(rooms, caller, cursor, limit)
+    after = open_cursor(rooms.cursors, caller.user_id, TRASH, cursor, TrashPosition) if cursor is not None else None
+    tasks, end = await trash.list_trash(rooms, caller, after, limit)
+    following = seal_cursor(rooms.cursors, caller.user_id, TRASH, end) if end else None
+    return Page(tasks, following)
 
 
 @put(
