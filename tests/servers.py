@@ -33,11 +33,15 @@ class Servers:
     def create_database(self) -> str:
         """Make an empty database and return its URL; like that of the program, its owner is no superuser."""
         name = f"test_{secrets.token_hex(8)}"
-        asyncio.run(self._execute(f"CREATE DATABASE {name} OWNER {postgres.NAME}"))
+        self.execute(f"CREATE DATABASE {name} OWNER {postgres.NAME}")
         return postgres.url(self._sockets, database=name)
 
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.admin_dsn, timeout=10)
+    def execute(self, statements: str, url: str | None = None) -> None:
+        """Run statements in the database at `url`, or as the superuser."""
+        asyncio.run(self._execute(statements, url or self.admin_dsn))
+
+    async def _execute(self, statement: str, url: str) -> None:
+        connection = await asyncpg.connect(url, timeout=10)
         try:
             await connection.execute(statement)
         finally:

@@ -1,5 +1,6 @@
 """Sessions: their list, their end, their time."""
 
+import time
 from datetime import timedelta
 from functools import partial
 
@@ -199,10 +200,12 @@ def test_nobody_waits_to_note_a_use(ada: Client, clock: SettableClock, sql: Sql)
     clock.offset = timedelta(minutes=2)
     sql("BEGIN")
     sql("SELECT id FROM sessions WHERE user_id = $1::text::uuid FOR UPDATE", ada.id)
+    started = time.monotonic()
     try:
         assert alive(ada)
     finally:
         sql("COMMIT")
+    assert time.monotonic() - started < 2.5, "a lock is waited for for three seconds"
 
 
 def test_the_role_is_that_of_the_session_and_not_of_the_token(ada: Client, house: House, sql: Sql) -> None:

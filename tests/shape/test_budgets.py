@@ -18,9 +18,7 @@ def ninetieth(values: Sequence[int]) -> int:
 
 def longest(measured: Sequence[tuple[int, str]], limit: int) -> str:
     """Return what is over the limit, the longest first."""
-    return "\n".join(
-        f"{lines:5} lines  {place}" for lines, place in sorted(measured, reverse=True) if lines > limit
-    )
+    return "\n".join(f"{lines:5} lines  {place}" for lines, place in sorted(measured, reverse=True) if lines > limit)
 
 
 def test_files_are_short() -> None:
@@ -32,9 +30,7 @@ def test_files_are_short() -> None:
 
 def test_functions_are_short() -> None:
     lines = [count for count, _ in LENGTHS]
-    assert statistics.median(lines) <= 8, (
-        f"half of the functions have {statistics.median(lines)} lines or more"
-    )
+    assert statistics.median(lines) <= 8, f"half of the functions have {statistics.median(lines)} lines or more"
     assert ninetieth(lines) <= 25, f"too many functions over 25 lines:\n{longest(LENGTHS, 25)}"
     assert max(lines) <= 50, f"functions over 50 lines:\n{longest(LENGTHS, 50)}"
 

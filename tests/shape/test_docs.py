@@ -68,9 +68,7 @@ def test_the_settings_are_documented_as_they_are(file: Path, render: Callable[[]
 @pytest.mark.parametrize("command", sorted(leaves(get_command(program))))
 def test_every_command_is_documented(command: str) -> None:
     text = (DOCS / "cli.md").read_text(encoding="utf-8")
-    assert re.search(rf"task-api {re.escape(command)}\b", text), (
-        f"docs/cli.md does not mention `task-api {command}`"
-    )
+    assert re.search(rf"task-api {re.escape(command)}\b", text), f"docs/cli.md does not mention `task-api {command}`"
 
 
 def test_every_error_code_is_documented() -> None:

@@ -15,7 +15,7 @@ import typer
 from taskapi.cli.serve import serve
 from taskapi.kit.embedded.account import server_account
 from tests.kit.embedded.privilege import needs_root
-from tests.servers import data_folder
+from tests.servers import Servers, data_folder
 from tests.system.launch import Launched, environment, free_port, gone, started
 from tests.waiting import eventually
 
@@ -109,10 +109,22 @@ def test_after_a_kill_all_of_it_ends_and_a_start_at_once_has_everything(folder: 
             assert next_one.request("POST", "/api/auth/login", json=LOGIN).status_code == 200
 
 
+def test_a_worker_that_keeps_dying_ends_the_program(folder: Path) -> None:
+    with started(folder) as program:
+        processes = program.processes()
+        first = program.worker
+        first.kill()
+        eventually(lambda: gone([first]) and program.status("/api/health/live") == 200, 20)
+        program.worker.kill()
+        assert program.process.wait(20) == 1
+        assert gone(processes)
+        assert "Traceback" not in program.err
+
+
 def test_servers_that_cannot_be_kept_up_stop_the_program(folder: Path) -> None:
     with started(folder) as program:
         processes = program.processes()
-        program.child("guardian.py").kill()
+        program.child("embedded.guardian").kill()
         assert program.process.wait(20) == 1
         assert "embedded servers cannot be kept up" in program.err
         assert gone(processes)
@@ -140,6 +152,12 @@ def test_a_port_that_is_taken_is_told_before_anything_is_touched(folder: Path, r
 )
 def test_what_keeps_it_from_starting_is_one_sentence(refused: Refused, settings: dict[str, str], reason: str) -> None:
     assert reason in refused(**settings)
+
+
+def test_a_database_that_is_ahead_of_the_code_is_one_sentence(refused: Refused, servers: Servers) -> None:
+    url = servers.create_database()
+    servers.execute("CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('9999')", url)
+    assert "could not be migrated: " in refused(DATABASE_URL=url, REDIS_URL=servers.redis_url)
 
 
 def test_options_go_before_settings(refused: Refused) -> None:

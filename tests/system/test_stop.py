@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import data_folder
-from tests.system.launch import STOP_SECONDS, Launched, gone, started
+from tests.system.launch import READY_SECONDS, STOP_SECONDS, Launched, gone, started
 from tests.waiting import eventually
 
 
@@ -47,6 +47,14 @@ def test_ctrl_c_stops_everything_without_a_word_of_alarm(folder: Path) -> None:
         assert program.err.rstrip().endswith("Ctrl-C stops everything.")
         log = next((folder / "postgresql" / "log").iterdir()).read_text()
         assert "database system is shut down" in log
+
+
+def test_a_stop_while_it_starts_leaves_nothing_running(folder: Path) -> None:
+    with Launched(folder) as program:
+        processes = eventually(lambda: program.processes() if (folder / "postgresql").exists() else [], READY_SECONDS)
+        assert program.end() == 130
+        assert gone(processes)
+        assert "Traceback" not in program.err
 
 
 def test_a_request_in_flight_is_answered_before_the_servers_stop(folder: Path) -> None:

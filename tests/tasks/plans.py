@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 Node = dict[str, Any]
-INFINITIES = {datetime.min: "-infinity", datetime.max: "infinity"}
+INFINITIES = {datetime.min: "-infinity", datetime.max: "infinity"}  # noqa: DTZ901
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)"
 
 

@@ -13,7 +13,7 @@ from taskapi.tasks.model import Priority, Status, Task, TrashedTask
 from taskapi.tasks.schemas import NewTask, TaskPatch
 
 OWNER = UUID(int=5)
-MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 TEXT = st.sampled_from(["", "a", "b"])
 LABELS = st.lists(st.sampled_from("xyz"), unique=True).map(tuple)
 NEW = st.builds(

@@ -183,7 +183,7 @@ async def list_sessions(
     cursor: Cursor = None,
 ) -> Page[SessionView]:
     """List the own sessions."""
-    before = open_cursor(rooms.cursors, caller.user_id, SESSIONS, cursor, Before).id if cursor else None
+    before = open_cursor(rooms.cursors, caller.user_id, SESSIONS, cursor, Before).id if cursor is not None else None
     found = await sessions.list_sessions(rooms, caller, before, limit + 1)
     shown, following = found[:limit], None
     if len(found) > limit:

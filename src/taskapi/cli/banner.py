@@ -16,7 +16,7 @@ from taskapi.kit.embedded.servers import Endpoints
 HEALTH = "/api/health"
 WAIT_SECONDS = 60
 POLL_SECONDS = 0.05
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a name, nothing is bound
 """To whoever listens everywhere one can talk on this machine."""
 TEXT = """
   task-api {version} is ready

@@ -30,6 +30,9 @@ LOGS = {
     "handlers": {"person": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
     "loggers": {"_granian": {"handlers": ["person"], "propagate": False}},
 }
+CONNECTIONS = 10_000
+"""Open at once, idle ones too. How many requests may be in progress is bounded inside, where each gets an answer."""
+
 PACKAGE = Path(__file__).parent.parent
 
 
@@ -47,7 +50,7 @@ class HttpServer(MPServer):
             workers=1,
             loop=Loops.uvloop,
             websockets=False,
-            backpressure=settings.max_concurrency,
+            backpressure=CONNECTIONS,
             workers_kill_timeout=settings.shutdown_grace,
             respawn_failed_workers=True,
             log_dictconfig=LOGS,

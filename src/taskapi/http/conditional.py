@@ -15,9 +15,7 @@ IfMatch = Annotated[
 ]
 IfNoneMatch = Annotated[
     str | None,
-    HeaderParameter(
-        name="If-None-Match", description="Answer 304 if the current version has one of these tags."
-    ),
+    HeaderParameter(name="If-None-Match", description="Answer 304 if the current version has one of these tags."),
 ]
 
 

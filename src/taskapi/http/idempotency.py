@@ -54,6 +54,9 @@ class KeyInUse(Conflict):
 
     code = "idempotency-key-in-use"
 
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)
+
 
 CONSTRAINTS = {"idempotency_keys_pkey": KeyInUse}
 """Two first times at once: the lock lets one through, and where they just missed each other the primary key does."""
@@ -138,7 +141,7 @@ class Attempt:
         row = await transaction.fetch_one(OPEN, self._caller.user_id, self._key)
         assert row is not None
         if not row["free"]:
-            raise KeyInUse(retry_after=1)
+            raise KeyInUse
         if row["fingerprint"] is None:
             return
         if not self._fingerprints.recognizes(row["fingerprint"], *self._request):

@@ -142,6 +142,8 @@ def _complete(path: str, method: str, operation: dict[str, Any], *, public: bool
         common = COMMON | (set() if public else {401}) | (WITH_BODY_STATUSES if "requestBody" in operation else set())
         for status in common - {int(known) for known in responses}:
             responses[str(status)] = _problem_response(status)
+    if method in UNSAFE and path not in UNKEYED:
+        responses.setdefault("409", _problem_response(409))
     operation["security"] = [] if public else [{"bearer": []}]
     _complete_parameters(operation)
     if method in UNSAFE and path not in UNKEYED:

@@ -34,7 +34,7 @@ def _is_made_by_the_framework(handler: HTTPRouteHandler) -> bool:
 def _answer(methods: Sequence[str]) -> Callable[[Scope], Response[None]]:
     allowed = ", ".join(methods)
 
-    def options_handler(scope: Scope) -> Response[None]:
+    def options_handler(scope: Scope) -> Response[None]:  # noqa: ARG001 - the framework passes it by this name
         return Response(None, status_code=204, headers={"Allow": allowed})
 
     return options_handler

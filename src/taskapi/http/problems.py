@@ -17,6 +17,12 @@ from taskapi.http.context import request_id
 from taskapi.kit.telemetry import logger
 
 MEDIA_TYPE = "application/problem+json"
+TITLES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+"""The names of RFC 9110, which older Pythons do not know yet: the same answer on each."""
+
 STATUS: Mapping[type[errors.Error], HTTPStatus] = {
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -72,7 +78,7 @@ def problem(status: int, code: str, detail: str, violations: tuple[errors.Violat
     known = HTTPStatus(status)
     return Problem(
         type=f"urn:task-api:problem:{code}",
-        title=known.phrase,
+        title=TITLES.get(known, known.phrase),
         status=known.value,
         code=code,
         detail=detail,

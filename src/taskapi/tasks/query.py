@@ -17,8 +17,8 @@ from taskapi.tasks.model import Priority, Status
 
 LOWEST_ID = UUID(int=0)
 HIGHEST_ID = UUID(int=(1 << 128) - 1)
-DISTANT_PAST = datetime.min
-DISTANT_FUTURE = datetime.max
+DISTANT_PAST = datetime.min  # noqa: DTZ901
+DISTANT_FUTURE = datetime.max  # noqa: DTZ901
 """Without a zone, which is how the driver spells the two infinities; an undated task is due in the distant future."""
 
 

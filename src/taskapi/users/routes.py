@@ -49,7 +49,7 @@ async def list_users(
     """List people."""
     search = None if q is None else normalized(q)
     query = ("users", search)
-    before = open_cursor(rooms.cursors, caller.user_id, query, cursor, Before).id if cursor else None
+    before = open_cursor(rooms.cursors, caller.user_id, query, cursor, Before).id if cursor is not None else None
     people = await usecases.list_users(rooms, caller, search=search, before=before, limit=limit + 1)
     shown = people[:limit]
     following = None

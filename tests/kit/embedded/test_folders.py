@@ -27,11 +27,11 @@ def test_without_one_root_uses_the_systems_folder(monkeypatch: pytest.MonkeyPatc
 
 def test_without_one_a_person_uses_the_xdg_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("HOME", "/srv/ada")
     monkeypatch.setenv("XDG_DATA_HOME", "/data/ada")
     assert data_folder(None) == Path("/data/ada/task-api")
     monkeypatch.setenv("XDG_DATA_HOME", "not/absolute")
-    assert data_folder(None) == Path("/home/ada/.local/share/task-api")
+    assert data_folder(None) == Path("/srv/ada/.local/share/task-api")
 
 
 def test_a_person_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

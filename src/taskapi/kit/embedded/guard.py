@@ -4,6 +4,7 @@ The system closes the pipe of a killed process too, which is the point; so no ot
 """
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -11,7 +12,6 @@ from pathlib import Path
 
 from msgspec import Struct, to_builtins
 
-from taskapi.kit.embedded import guardian
 from taskapi.kit.embedded.account import ENVIRONMENT, Account, identity
 from taskapi.kit.embedded.failures import StartFailed
 from taskapi.kit.parent import kept_from_workers
@@ -19,6 +19,7 @@ from taskapi.kit.parent import kept_from_workers
 STOP_SECONDS = 100
 """More than all stages of the plans together may take."""
 LAST_LINES = 3
+GUARDIAN = "taskapi.kit.embedded.guardian"
 
 
 class ServerPlan(Struct, frozen=True):
@@ -43,7 +44,8 @@ class Guard:
         servers = [{**to_builtins(plan), "identity": identity(plan.account)} for plan in plans]
         order = {"servers": servers, "environment": ENVIRONMENT, "scratch": scratch and str(scratch)}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", guardian.__file__],
+            [sys.executable, "-m", GUARDIAN],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)), "PYTHONSAFEPATH": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             cwd="/",

@@ -1,6 +1,6 @@
 """Starts the embedded servers, keeps them up, and stops them when the program that asked for them has ended.
 
-A script of its own, in a session of its own, so that neither Ctrl-C nor the death of the program takes it
+A program of its own, in a session of its own, so that neither Ctrl-C nor the death of the program takes it
 along. Its standard input is the lifeline: first one line of JSON, the plan, then silence until it closes.
 Only the standard library is imported, so that it is up in milliseconds. It must never write to standard
 output and never outlive its servers.
@@ -114,7 +114,7 @@ def main(lifeline: int) -> int:
     servers: list[Server] = []
     try:
         for server in plan["servers"]:
-            servers.append(Server(server, plan["environment"]))
+            servers.append(Server(server, plan["environment"]))  # noqa: PERF401 - what started is stopped if one fails
         return 0 if watch(servers, lifeline) else 1
     except OSError as error:
         say(f"A server cannot be started: {error}")

@@ -19,7 +19,7 @@ from taskapi.kit.embedded.failures import StartFailed
 
 MINIMUM = {"PostgreSQL": 16, "Valkey": 8, "Redis": 7}
 BANNER = re.compile(r"(PostgreSQL|Valkey|Redis)(?:\)| server) (?:v=)?((\d+)[^\s]*)")
-EXTENSIONS = ("unaccent", "btree_gin")
+EXTENSIONS = ("unaccent", "pg_trgm")
 """Extensions of PostgreSQL that the migrations create; some distributions package them apart."""
 SHARE = re.compile(r"^share_path=(.+)$", re.MULTILINE)
 
