@@ -41,7 +41,7 @@ def _report(campaign: Campaign, seconds: float, answered: int) -> None:
     print(f"{answered} answers in all, {len(tally.broken)} of the generated ones 500 or more or missing")
     for request in tally.broken:
         print(f"\n{request}")
-    print(f"{len(campaign.findings)} findings")
+    print(f"{len(campaign.findings)} findings, {campaign.dropped} answers that a documented rule explains")
     for title, detail in campaign.findings.items():
         print(f"\n{title}\n{detail}")
 

@@ -13,8 +13,8 @@ from schemathesis.engine import from_schema
 from schemathesis.engine.events import EngineEvent, FatalError, NonFatalError, ScenarioFinished
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 
-from tests.fuzz import rules
 from tests.fuzz.people import People
+from tests.fuzz.rules import Verdicts
 from tests.fuzz.switchboard import Switchboard
 from tests.fuzz.tally import Tally
 
@@ -38,6 +38,8 @@ class Campaign:
         self.tally = Tally()
         self.findings: dict[str, str] = {}
         """What is wrong, each once, with a command that shows it."""
+        self.dropped = 0
+        """How many findings a documented rule explains."""
         self.rounds = 0
         self._url = url
         self._people = people
@@ -52,15 +54,21 @@ class Campaign:
             self.rounds += 1
 
     def _round(self, caller: str, seed: int) -> None:
-        switchboard = Switchboard(self._people, caller)
+        switchboard, verdicts = Switchboard(self._people, caller), Verdicts()
         schema = schemathesis.openapi.from_url(self._url + DOCUMENT, config=self._configuration(seed))
         schema.auth.providers[:] = switchboard.providers
-        for hook in (self.tally.after_call, self.tally.after_network_error, switchboard.after_call):
+        for hook in (
+            self.tally.after_call,
+            self.tally.after_network_error,
+            switchboard.after_call,
+            verdicts.after_call,
+            verdicts.filter_failure,
+        ):
             schema.hooks.register_hook_with_name(hook, hook.__name__)
-        schema.hooks.register_hook_with_name(rules.keep, "filter_failure")
         with _registered(switchboard.before_call):
             for event in from_schema(schema).execute():
                 self._note(event)
+        self.dropped += verdicts.dropped
         for command in switchboard.locked_out:
             self.findings.setdefault("Somebody was locked out", command)
 
@@ -77,7 +85,11 @@ class Campaign:
                 "generation": {"mode": "all", "max-examples": self._extent.examples, "database": "none"},
                 "phases": {
                     "coverage": {"generate-duplicate-query-parameters": True},
-                    "stateful": {"generation": {"max-examples": self._extent.scenarios}},
+                    "stateful": {
+                        "generation": {"max-examples": self._extent.scenarios},
+                        "max-steps": 10,
+                        "link-calibration": False,
+                    },
                 },
             }
         )

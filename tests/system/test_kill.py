@@ -85,11 +85,13 @@ def test_while_the_database_is_frozen_everybody_is_told_to_come_back(program: La
         for backend in frozen[1:]:
             backend.suspend()
 
-    storm.run(freeze, ANSWERED_BEFORE, go_on=False)
-    assert storm.refusals, "everybody was served although the database was frozen"
-    assert (program.status("/api/health/live"), program.status("/api/health")) == (200, 503)
-    for process in reversed(frozen):
-        process.resume()
+    try:
+        storm.run(freeze, ANSWERED_BEFORE, go_on=False)
+        assert storm.refusals, "everybody was served although the database was frozen"
+        assert (program.status("/api/health/live"), program.status("/api/health")) == (200, 503)
+    finally:
+        for process in reversed(frozen):
+            process.resume()
     eventually(lambda: is_healthy(program), ANSWER_SECONDS)
     storm.assert_each_exists_once(storm.retry())
     storm.assert_refused_politely()
