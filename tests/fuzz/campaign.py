@@ -5,6 +5,7 @@ Each round is a whole run of Schemathesis with all its checks and phases and a s
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import schemathesis
 from schemathesis import Response
@@ -21,14 +22,16 @@ from tests.fuzz.tally import Tally
 DOCUMENT = "/api/openapi.json"
 SLOWEST_SECONDS = 10
 LONGEST_ANSWER = 2_000
+STEPS = 10
 
 
-class Extent:
-    """How much one round generates for each operation, and how many scenarios of several steps."""
+class Extent(NamedTuple):
+    """How much one round generates, beyond the cases that are enumerated from the document."""
 
-    def __init__(self, examples: int, scenarios: int) -> None:
-        self.examples = examples
-        self.scenarios = scenarios
+    examples: int
+    """For each operation."""
+    scenarios: int
+    """Of several steps each."""
 
 
 class Campaign:
@@ -87,7 +90,7 @@ class Campaign:
                     "coverage": {"generate-duplicate-query-parameters": True},
                     "stateful": {
                         "generation": {"max-examples": self._extent.scenarios},
-                        "max-steps": 10,
+                        "max-steps": STEPS,
                         "link-calibration": False,
                     },
                 },

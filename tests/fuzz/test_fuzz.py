@@ -1,7 +1,7 @@
 """A short campaign, the same each time; `make fuzz` runs long ones."""
 
 from tests.fuzz.campaign import Campaign, Extent
-from tests.fuzz.target import failures, running_target
+from tests.fuzz.target import answers, failures, running_target
 
 SEED = 20_261_124
 EXTENT = Extent(examples=8, scenarios=20)
@@ -13,6 +13,7 @@ def test_generated_requests_find_nothing_wrong() -> None:
         campaign = Campaign(program.url, people, SEED, EXTENT)
         campaign.run(1)
         assert failures(program) == []
+        assert answers(program) >= campaign.tally.sent
     assert campaign.tally.broken == []
     assert campaign.findings == {}
     assert campaign.tally.sent >= AT_LEAST

@@ -63,7 +63,7 @@ def database_url(servers: Servers) -> str:
 @pytest.fixture
 async def look(database_url: str) -> AsyncIterator[Look]:
     """Asks the database for one value over a connection of its own; all tables are empty at first."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, command_timeout=30, server_settings={"lock_timeout": "20s"})
     await connection.execute("TRUNCATE things, outbox")
     yield connection.fetchval
     await connection.close()

@@ -142,7 +142,7 @@ def test_a_migration_waits_for_a_lock_only_so_long(url: str) -> None:
         async with holder.transaction():
             await holder.execute("LOCK TABLE outbox IN ACCESS SHARE MODE")
             with pytest.raises(DBAPIError, match="lock timeout"):
-                await asyncio.to_thread(run.downgrade, url, "base")
+                await asyncio.wait_for(asyncio.to_thread(run.downgrade, url, "base"), 15)
         await holder.close()
 
     asyncio.run(hold_and_try())

@@ -21,6 +21,6 @@ def told(sql: Sql, person: Client) -> list[tuple[str, str, int]]:
     return [(event, payload["taskId"], payload["version"]) for event, payload in payloads]
 
 
-def touched(sql: Sql, person: Client) -> set[str]:
-    """Return the version fields that changes of a person's tasks have outdated."""
-    return {field for row in sql(EVENTS, person.id) for field in row["fields"]}
+def outdated(sql: Sql, person: Client) -> list[set[str]]:
+    """Return, for each of these events, the version fields that its transaction outdated."""
+    return [set(row["fields"]) for row in sql(EVENTS, person.id)]

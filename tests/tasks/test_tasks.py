@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Sql
 from tests.house import SettableClock
 from tests.people import Client
-from tests.tasks.events import told, touched
+from tests.tasks.events import outdated, told
 
 FULL: dict[str, Any] = {
     "title": "Buy milk",
@@ -41,7 +41,6 @@ def test_a_new_task_has_what_was_given_and_sensible_rest(ada: Client, sql: Sql) 
         "version": 1,
     }
     assert told(sql, ada) == [("TaskCreated", task["id"], 1)]
-    assert touched(sql, ada) == {"tasks", f"task:{task['id']}"}
 
 
 def test_what_is_created_is_what_is_read(ada: Client) -> None:
@@ -144,6 +143,20 @@ def test_completion_follows_the_status_whichever_way_it_changes(ada: Client, sql
         ("TaskUpdated", 6),
         ("TaskReopened", 7),
     ]
+
+
+def test_every_change_outdates_the_task_and_the_lists(ada: Client, sql: Sql) -> None:
+    task = ada.task()
+    path = f"/api/tasks/{task['id']}"
+    for answer in (
+        ada.patch(path, json={"title": "x"}),
+        ada.put(f"{path}/completion"),
+        ada.delete(f"{path}/completion"),
+        ada.delete(path),
+        ada.put(f"{path}/restoration"),
+    ):
+        assert answer.is_success
+    assert outdated(sql, ada) == [{"tasks", f"task:{task['id']}"}] * 6
 
 
 def test_a_clock_that_is_set_back_does_not_make_a_change_older(ada: Client, clock: SettableClock) -> None:

@@ -9,7 +9,7 @@ from taskapi.tasks.trash import purge_trash
 from tests.conftest import Sql
 from tests.house import House, SettableClock
 from tests.people import Client
-from tests.tasks.events import told
+from tests.tasks.events import outdated, told
 
 DAYS = timedelta(days=30)
 
@@ -97,7 +97,8 @@ def test_after_thirty_days_a_task_is_gone_for_good(house: House, ada: Client, cl
         pass
     assert trash(ada) == ["young"]
     assert ada.put(f"/api/tasks/{old['id']}/restoration").status_code == 404
-    assert ("TaskPurged", old["id"], 2) in told(sql, ada)
+    assert told(sql, ada)[-1] == ("TaskPurged", old["id"], 2)
+    assert outdated(sql, ada)[-1] == {"tasks", f"task:{old['id']}"}
     assert [task["id"] for task in ada.get("/api/tasks").json()["items"]] == [kept["id"]]
     assert ada.get("/api/tasks/summary").json()["total"] == 1
 

@@ -33,16 +33,14 @@ async def change_me(
 ) -> Person:
     """Change name or e-mail address, the latter with the password; raises PasswordWrong and EmailTaken."""
     proof = None
-    if change.email not in {None, (await read_me(rooms, caller)).email}:
-        if change.password is None:
-            raise PasswordWrong("Another e-mail address takes the current password, in the field `password`.")
+    if change.password is not None and change.email not in {None, (await read_me(rooms, caller)).email}:
         proof = await confirm(rooms, caller, change.password, origin)
     async with rooms.database.transaction() as transaction:
         person = await _hold(rooms, transaction, caller.user_id, proof)
         check(person.version)
         changed = _changed(person, change)
         if changed.email != person.email and proof is None:
-            raise PasswordWrong
+            raise PasswordWrong("Another e-mail address takes the current password, in the field `password`.")
         if changed is not person:
             await rooms.directory.change(transaction, changed)
             transaction.emit(UserUpdated(user_id=person.id))

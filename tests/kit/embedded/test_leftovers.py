@@ -17,7 +17,7 @@ from tests.waiting import eventually
 @contextmanager
 def process(folder: Path, name: str, *, stubborn: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     """A process of that name that works in the folder."""
-    program = shutil.copy("/bin/sleep", folder.parent / name)
+    program = shutil.copy("/bin/sleep", folder / name)
     habit = "trap '' INT; " if stubborn else ""
     with subprocess.Popen(["/bin/sh", "-c", f"{habit}exec {program} 600"], cwd=folder) as running:
         eventually(lambda: psutil.Process(running.pid).name() == name)
