@@ -120,7 +120,10 @@ def test_two_log_ins_that_both_renew_the_hash_both_come_in(ada: Client, sql: Sql
         assert {answer.status_code for answer in at_once(*[lambda: log_in(ada)] * 4)} == {200}
 
 
-def test_two_removals_at_once_are_one(ada: Client) -> None:
-    answers = at_once(*[lambda: removed(ada)] * 3)
-    assert sorted(answer.status_code for answer in answers)[0] == 204
-    assert {answer.status_code for answer in answers} <= {204, 401, 403}
+@pytest.mark.parametrize("late", [removed, changed, lambda ada: ada.patch("/api/auth/me", json={"name": "x"})])
+def test_what_comes_just_after_a_removal_is_nobodys(
+    ada: Client, late: Callable[[Client], httpx.Response], sql: Sql
+) -> None:
+    gone, refused = in_this_order(sql, ada.id, [lambda: removed(ada), lambda: late(ada)])
+    assert gone.status_code == 204
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")

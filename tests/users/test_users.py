@@ -33,8 +33,9 @@ def test_an_administrator_sees_a_person(admin: Client, ada: Client) -> None:
     assert answer.json() == me | {"disabled": False}
     again = admin.get(f"/api/users/{ada.id}", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
-    missing = admin.get(f"/api/users/{uuid4()}")
-    assert (missing.status_code, missing.json()["code"]) == (404, "user-not-found")
+    for method, body in (("GET", None), ("PATCH", {"disabled": True})):
+        missing = admin.request(method, f"/api/users/{uuid4()}", json=body)
+        assert (missing.status_code, missing.json()["code"]) == (404, "user-not-found")
     assert admin.get("/api/users/nobody").status_code == 404
 
 
