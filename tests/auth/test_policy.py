@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskapi.auth.policy import Limit, login_limits, seconds_to_wait
+from taskapi.auth.policy import Limit, login_limits, registration_limits, seconds_to_wait
 from taskapi.config import LimitSettings
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -82,3 +82,14 @@ def test_at_a_usual_address_only_the_pair_counts() -> None:
     assert [limit.attempts for limit in unusual] == [3, 7, 15]
     assert usual[0] == unusual[0]
     assert len({limit.subject for limit in unusual}) == 3
+
+
+def test_what_is_documented_is_what_holds_without_settings() -> None:
+    defaults = login_limits(LimitSettings(), "ada@example.org", "10.0.0.1", known=False)
+    assert [(limit.attempts, limit.window) for limit in defaults] == [
+        (10, timedelta(minutes=15)),
+        (50, timedelta(minutes=15)),
+        (50, timedelta(minutes=15)),
+    ]
+    (registration,) = registration_limits(LimitSettings(), "10.0.0.1")
+    assert (registration.attempts, registration.window) == (20, timedelta(hours=1))

@@ -41,7 +41,9 @@ def _report(campaign: Campaign, seconds: float, answered: int) -> None:
     print(f"{answered} answers in all, {len(tally.broken)} of the generated ones 500 or more or missing")
     for request in tally.broken:
         print(f"\n{request}")
-    print(f"{len(campaign.findings)} findings, {campaign.dropped} answers that a documented rule explains")
+    for reason, number in campaign.explained.most_common():
+        print(f"{number} refusals by a rule that the document cannot state: {reason}")
+    print(f"{len(campaign.findings)} findings")
     for title, detail in campaign.findings.items():
         print(f"\n{title}\n{detail}")
 

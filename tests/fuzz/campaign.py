@@ -3,6 +3,7 @@
 Each round is a whole run of Schemathesis with all its checks and phases and a seed of its own.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -41,8 +42,8 @@ class Campaign:
         self.tally = Tally()
         self.findings: dict[str, str] = {}
         """What is wrong, each once, with a command that shows it."""
-        self.dropped = 0
-        """How many findings a documented rule explains."""
+        self.explained: Counter[str] = Counter()
+        """How many answers looked wrong and are right by a documented rule, by its reason."""
         self.rounds = 0
         self._url = url
         self._people = people
@@ -71,7 +72,7 @@ class Campaign:
         with _registered(switchboard.before_call):
             for event in from_schema(schema).execute():
                 self._note(event)
-        self.dropped += verdicts.dropped
+        self.explained += verdicts.dropped
         for command in switchboard.locked_out:
             self.findings.setdefault("Somebody was locked out", command)
 

@@ -5,6 +5,7 @@ A finding is dropped only if the check, the operation, the status and everything
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -69,7 +70,8 @@ class Verdicts:
 
     def __init__(self) -> None:
         self._restored: set[str] = set()
-        self.dropped = 0
+        self.dropped: Counter[str] = Counter()
+        """How many findings a rule explains, by its reason."""
 
     def after_call(self, _: HookContext, case: Case[Any], response: Response) -> None:
         """Notice tasks that came back: to Schemathesis a deletion is for good."""
@@ -78,10 +80,15 @@ class Verdicts:
 
     def filter_failure(self, _: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
         """Say whether a finding stands."""
-        restored = isinstance(failure, UseAfterFree) and str(case.path_parameters.get("task_id")) in self._restored
-        stands = not restored and not any(_fits(rule, failure, case, response) for rule in RULES)
-        self.dropped += not stands
-        return stands
+        reason = self._reason(failure, case, response)
+        if reason is not None:
+            self.dropped[reason] += 1
+        return reason is None
+
+    def _reason(self, failure: Failure, case: Case[Any], response: Response) -> str | None:
+        if isinstance(failure, UseAfterFree) and str(case.path_parameters.get("task_id")) in self._restored:
+            return "a task came back from the trash"
+        return next((rule.reason for rule in RULES if _fits(rule, failure, case, response)), None)
 
 
 def _fits(rule: Rule, failure: Failure, case: Case[Any], response: Response) -> bool:

@@ -1,7 +1,7 @@
 """Decides for each generated request who sends it, and lets some of them say what no generator can guess.
 
-A random password is never the right one, and a random id hardly ever somebody's session or task. Without help, such
-operations would only ever be refused.
+A random password is never the right one, a random id hardly ever somebody's session or task, a random cursor nobody's.
+Without help, such operations would only ever be refused.
 """
 
 from collections import Counter, deque
@@ -30,6 +30,7 @@ ADMINISTRATION = "/api/users"
 SOMEBODY_EXPENDABLE = "Bearer somebody-expendable"
 """Replaced when the request is sent, for it may be generated long before."""
 
+LISTS = ("GET /api/tasks", "GET /api/trash", "GET /api/users", "GET /api/auth/sessions")
 CONDITIONS = {"If-Match": ("*", '"1"'), "If-None-Match": ('"1"', "*")}
 NO_TAG = "0"
 """What stands for a tag when all cases are enumerated: headers are then made of letters and digits, whatever their
@@ -46,6 +47,8 @@ class Switchboard:
         self._people = people
         self._caller = people.staying[caller]
         self._tasks: deque[str] = deque(maxlen=RECENT)
+        self._pages: dict[str, tuple[dict[str, Any], str]] = {}
+        """By list the last query that was not through, and its cursor."""
         self._turns: Counter[str] = Counter()
         self.locked_out: list[str] = []
         """Requests that were refused as if their session had ended."""
@@ -79,6 +82,8 @@ class Switchboard:
             self._people.use_up()
         if response.status_code == 201 and label == CREATE_TASK:
             self._tasks.append(response.json()["id"])
+        if response.status_code == 200 and label in LISTS and (cursor := response.json()["nextCursor"]):
+            self._pages[label] = (dict(case.query), cursor)
 
     def knows_password(self, case: Case[Any]) -> None:
         """Give the right password of whoever calls."""
@@ -106,6 +111,14 @@ class Switchboard:
                 self._tasks.rotate()
                 operation["id"] = self._tasks[0]
 
+    def has_cursor(self, case: Case[Any]) -> None:
+        """Go on with a list, or begin it: only the API makes cursors, and each is of one person and one query."""
+        if "cursor" in case.query:
+            query, cursor = self._pages.pop(case.operation.label, (dict(case.query), ""))
+            case.query = {**query, "cursor": cursor}
+            if not cursor:
+                del case.query["cursor"]
+
     def _special(self, case: Case[Any]) -> str | None:
         """Return the credentials of somebody special, if the operation wants that."""
         label = case.operation.label
@@ -132,6 +145,7 @@ HELP: Mapping[str, Callable[[Switchboard, Case[Any]], None]] = {
     CHANGE_PASSWORD: Switchboard.knows_password,
     END_SESSION: Switchboard.has_session,
     BATCH: Switchboard.has_tasks,
+    **dict.fromkeys(LISTS, Switchboard.has_cursor),
 }
 
 

@@ -74,7 +74,7 @@ async def paged(rooms: Resources, shelf: Shelf, query: TaskQuery, limit: int) ->
             return found
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=QUERIES, limit=st.integers(1, 60))
 def test_a_list_is_what_the_rules_say(house: House, shelf: Shelf, reach: None, query: TaskQuery, limit: int) -> None:
     found = house.run(paged(house.rooms, shelf, query, limit))

@@ -103,7 +103,7 @@ def test_two_who_both_step_down_leave_one(only: None, ada: Client, grace: Client
 def test_one_who_leaves_while_the_other_steps_down_leaves_one(
     only: None, make_person: Callable[[str], Client], grace: Client, sql: Sql
 ) -> None:
-    for _ in range(15):
+    for _ in range(5):
         ada = make_person("ada")
         promote(sql, ada, grace)
         answers = at_once(

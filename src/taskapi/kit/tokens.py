@@ -65,7 +65,7 @@ class Tokens:
             header = jwt.get_unverified_header(token)
             payload = jwt.decode(token, self._secret_of(header), [ALGORITHM], _REQUIRED)
             claims = _claims(payload)
-        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
+        except (jwt.InvalidTokenError, ValueError, TypeError, ArithmeticError, OSError, RecursionError):
             raise TokenInvalid from None
         if claims.expires_at <= self._clock():
             raise TokenInvalid

@@ -28,6 +28,8 @@ LATEST_DUE = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
 ONE_LINE = rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
 MANY_LINES = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+YEARS = "^(19[7-9][0-9]|[2-9][0-9]{3})-"
+"""What JSON Schema says of a time, besides its format."""
 
 
 def _text(shortest: int, longest: int, pattern: str) -> dict[str, Any]:
@@ -68,7 +70,7 @@ Moment = Annotated[
         tz=True,
         description="RFC 3339 with a zone, from 1970 to 9999.",
         examples=["2026-12-24T18:00:00Z"],
-        extra_json_schema={"pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-"},
+        extra_json_schema={"pattern": YEARS},
     ),
 ]
 

@@ -13,12 +13,11 @@ from taskapi.tasks.model import Priority, Status
 from taskapi.tasks.query import Sort, TaskQuery
 
 LONGEST_TEXT = 200
-MOST_LABELS = 20
 
 
 def _moment(name: str, description: str) -> Any:
-    pattern = "^(19[7-9][0-9]|[2-9][0-9]{3})-"
-    return QueryParameter(name=name, description=description, schema_extra={"format": "date-time", "pattern": pattern})
+    schema = {"format": "date-time", "pattern": fields.YEARS}
+    return QueryParameter(name=name, description=description, schema_extra=schema)
 
 
 Statuses = Annotated[list[Status] | None, QueryParameter(description="Any of these; repeatable.")]
@@ -27,7 +26,7 @@ LabelNames = Annotated[
     list[str] | None,
     QueryParameter(
         description="Tasks with any of these labels; repeatable.",
-        schema_extra={"items": {"type": "string", **fields.LABEL}, "maxItems": MOST_LABELS},
+        schema_extra={"items": {"type": "string", **fields.LABEL}, "maxItems": fields.MOST_LABELS},
     ),
 ]
 DueBefore = Annotated[str | None, _moment("dueBefore", "Due before this time, which is not included.")]
@@ -79,9 +78,9 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
         for name, value in times.items():
             yield from _time_violations(name, value)
         labels = self.labels or []
-        if len(labels) > MOST_LABELS:
-            yield Violation("label", f"Expected at most {MOST_LABELS} labels", "query")
-        for label in labels[:MOST_LABELS]:
+        if len(labels) > fields.MOST_LABELS:
+            yield Violation("label", f"Expected at most {fields.MOST_LABELS} labels", "query")
+        for label in labels[: fields.MOST_LABELS]:
             yield from _line_violations("label", label, fields.LONGEST_LABEL)
         if self.text is not None:
             yield from _line_violations("q", self.text, LONGEST_TEXT)
