@@ -11,5 +11,5 @@ MILLISECOND = timedelta(milliseconds=1)
 
 def new_id(now: datetime) -> UUID:
     """Return a new identifier that carries `now` (millisecond precision) and 74 other bits."""
-    milliseconds = (now - EPOCH) // MILLISECOND  # a float of seconds would miss one in a hundred
+    milliseconds = (now - EPOCH) // MILLISECOND  # in whole numbers, which nothing rounds
     return UUID(int=milliseconds << 80 | uuid7().int & ((1 << 80) - 1))
