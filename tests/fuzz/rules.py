@@ -70,7 +70,7 @@ class Verdicts:
 
     def __init__(self) -> None:
         self._restored: set[str] = set()
-        self.dropped: Counter[str] = Counter()
+        self.explained: Counter[str] = Counter()
         """How many findings a rule explains, by its reason."""
 
     def after_call(self, _: HookContext, case: Case[Any], response: Response) -> None:
@@ -82,7 +82,7 @@ class Verdicts:
         """Say whether a finding stands."""
         reason = self._reason(failure, case, response)
         if reason is not None:
-            self.dropped[reason] += 1
+            self.explained[reason] += 1
         return reason is None
 
     def _reason(self, failure: Failure, case: Case[Any], response: Response) -> str | None:

@@ -4,17 +4,21 @@ A random password is never the right one, a random id hardly ever somebody's ses
 Without help, such operations would only ever be refused.
 """
 
-from collections import Counter, deque
+import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
 from schemathesis import AuthContext, AuthProvider, Case, HookContext, Response
+from schemathesis.generation.meta import TestPhase
 from schemathesis.wfc.auth import Header
 from schemathesis.wfc.escalation import EscalatingAuthProvider
 from schemathesis.wfc.providers import FixedHeaderAuthProvider
 
 from tests.fuzz.people import People, Person
 
+REGISTER = "POST /api/auth/register"
 LOG_IN = "POST /api/auth/login"
 CHANGE_ME = "PATCH /api/auth/me"
 REMOVE_ME = "DELETE /api/auth/me"
@@ -30,8 +34,12 @@ ADMINISTRATION = "/api/users"
 SOMEBODY_EXPENDABLE = "Bearer somebody-expendable"
 """Replaced when the request is sent, for it may be generated long before."""
 
+UNDOING = ("DELETE /api/tasks/{task_id}", "DELETE /api/tasks/{task_id}/completion")
 LISTS = ("GET /api/tasks", "GET /api/trash", "GET /api/users", "GET /api/auth/sessions")
 CONDITIONS = {"If-Match": ("*", '"1"'), "If-None-Match": ('"1"', "*")}
+KEY = "Idempotency-Key"
+UNCOMMON = "Zq9-"
+LONGEST_PREFIXED = 100
 NO_TAG = "0"
 """What stands for a tag when all cases are enumerated: headers are then made of letters and digits, whatever their
 pattern says, and a tag has quotation marks."""
@@ -49,7 +57,7 @@ class Switchboard:
         self._tasks: deque[str] = deque(maxlen=RECENT)
         self._pages: dict[str, tuple[dict[str, Any], str]] = {}
         """By list the last query that was not through, and its cursor."""
-        self._turns: Counter[str] = Counter()
+        self._number = count()
         self.locked_out: list[str] = []
         """Requests that were refused as if their session had ended."""
         names = list(people.staying)
@@ -62,13 +70,15 @@ class Switchboard:
 
     def before_call(self, _: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
         """Complete a request that is about to be sent."""
-        label = case.operation.label
+        label, chance = case.operation.label, _chance(case)
         if case.headers.get("Authorization") == SOMEBODY_EXPENDABLE:
             case.headers["Authorization"] = f"Bearer {self._people.expendable().token}"
         for name, tags in CONDITIONS.items():
             if case.headers.get(name) == NO_TAG:
-                case.headers[name] = tags[self._turn(name, len(tags))]
-        if label in HELP and self._turn(f"help {label}", 2):
+                case.headers[name] = tags[chance // 8 % 2]
+        if KEY in case.headers and chance // 2 % 4:
+            case.headers[KEY] = f"{case.headers[KEY]}{next(self._number)}"
+        if label in HELP and chance % 2:
             HELP[label](self, case)
         if label == CHANGE_USER and case.path_parameters.get("user_id") in self._people.protected:
             case.path_parameters["user_id"] = self._people.expendable().id
@@ -85,12 +95,19 @@ class Switchboard:
         if response.status_code == 200 and label in LISTS and (cursor := response.json()["nextCursor"]):
             self._pages[label] = (dict(case.query), cursor)
 
+    def is_new(self, case: Case[Any]) -> None:
+        """Register with an address that nobody has and a password that is not a common one."""
+        if isinstance(case.body, dict):
+            _prefix(case.body, "email", f"{next(self._number)}-")
+            _prefix(case.body, "password", UNCOMMON)
+
     def knows_password(self, case: Case[Any]) -> None:
-        """Give the right password of whoever calls."""
+        """Give the right password of whoever calls, and another one that is not a common one."""
         if isinstance(case.body, dict):
             caller = self._caller if case.operation.label == CHANGE_ME else self._people.expendable()
             field = "currentPassword" if "currentPassword" in case.body else "password"
             case.body[field] = caller.password
+            _prefix(case.body, "newPassword", UNCOMMON)
 
     def has_account(self, case: Case[Any]) -> None:
         """Log in as somebody who exists."""
@@ -98,10 +115,16 @@ class Switchboard:
             case.body |= {"email": self._people.visitor.email, "password": self._people.visitor.password}
 
     def has_session(self, case: Case[Any]) -> None:
-        """End a session that exists: in turn the one that calls, and the other one."""
+        """End a session that exists: the one that calls or the other one."""
         somebody = self._people.expendable()
-        own = self._turn("own session", 2)
+        own = str(case.path_parameters.get("session_id")) < "8"
         case.path_parameters["session_id"] = somebody.session_id if own else somebody.other_session_id
+
+    def has_task(self, case: Case[Any]) -> None:
+        """Work on a task that exists."""
+        if self._tasks:
+            self._tasks.rotate()
+            case.path_parameters["task_id"] = self._tasks[0]
 
     def has_tasks(self, case: Case[Any]) -> None:
         """Work on tasks that exist."""
@@ -124,7 +147,7 @@ class Switchboard:
         label = case.operation.label
         if label in ENDING:
             return SOMEBODY_EXPENDABLE
-        if case.operation.path.startswith(ADMINISTRATION) and not self._turn(f"administration {label}", 4):
+        if case.operation.path.startswith(ADMINISTRATION) and _chance(case) % 4:
             return f"Bearer {self._people.admin.token}"
         return None
 
@@ -132,19 +155,16 @@ class Switchboard:
         people = (self._people.expendable(), self._people.admin, *self._people.staying.values())
         return case.headers.get("Authorization") in {f"Bearer {person.token}" for person in people}
 
-    def _turn(self, what: str, every: int) -> bool:
-        """Say yes once in `every` times."""
-        self._turns[what] += 1
-        return self._turns[what] % every == 0
-
 
 HELP: Mapping[str, Callable[[Switchboard, Case[Any]], None]] = {
+    REGISTER: Switchboard.is_new,
     LOG_IN: Switchboard.has_account,
     CHANGE_ME: Switchboard.knows_password,
     REMOVE_ME: Switchboard.knows_password,
     CHANGE_PASSWORD: Switchboard.knows_password,
     END_SESSION: Switchboard.has_session,
     BATCH: Switchboard.has_tasks,
+    **dict.fromkeys(UNDOING, Switchboard.has_task),
     **dict.fromkeys(LISTS, Switchboard.has_cursor),
 }
 
@@ -162,6 +182,23 @@ class Special:
     def set(self, case: Case[Any], data: str, _: AuthContext) -> None:
         """Put it into the request."""
         case.headers["Authorization"] = data
+
+
+def _chance(case: Case[Any]) -> int:
+    """Return a random number that depends on what was generated and on nothing else.
+
+    Scenarios are repeated to see whether they come out the same, so whether somebody is helped must not change. The
+    ids in a scenario's paths do.
+    """
+    headers = sorted((name, value) for name, value in case.headers.items() if name != "Authorization")
+    path = None if case.meta is None or case.meta.phase.name is TestPhase.STATEFUL else case.path_parameters
+    generated = repr((case.operation.label, path, headers, case.query, case.body))
+    return zlib.crc32(generated.encode("utf-8", "surrogatepass"))
+
+
+def _prefix(body: dict[str, Any], field: str, prefix: str) -> None:
+    if isinstance(body.get(field), str) and len(body[field]) <= LONGEST_PREFIXED:
+        body[field] = prefix + body[field]
 
 
 def _bearer(person: Person) -> FixedHeaderAuthProvider:

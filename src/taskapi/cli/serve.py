@@ -34,6 +34,9 @@ from taskapi.migrations import run as migrations
 BROKE_DOWN = 1
 COULD_NOT_START = 2
 INTERRUPTED = 128 + signal.SIGINT
+
+_asked_to_stop = threading.Event()
+"""Remembers a SIGTERM whose exception was swallowed: one that comes while Python destroys an object goes nowhere."""
 ORPHAN_SECONDS = 5
 """How long a worker whose parent was killed may hold the port; it stops by itself."""
 
@@ -70,6 +73,8 @@ def _serve(settings: Settings, *, reload: bool) -> int:
         stopped, lost = threading.Event(), threading.Event()
         _in_background(lambda: announce(settings.server, endpoints, secret, stopped))
         _in_background(lambda: _stop_when_lost(servers, server, stopped, lost))
+        if _asked_to_stop.is_set():
+            raise KeyboardInterrupt
         try:
             server.run()
         except SystemExit:  # its workers cannot be kept up, and it has said so
@@ -120,4 +125,5 @@ def _in_background(work: Callable[[], None]) -> None:
 
 
 def _interrupt(*_: object) -> None:
+    _asked_to_stop.set()
     raise KeyboardInterrupt
