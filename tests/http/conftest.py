@@ -10,8 +10,9 @@ from taskapi.kit.database import Database
 from tests.http.toy import Rooms, toy
 from tests.kit.conftest import anyio_backend, database, database_url, line, look, wire
 from tests.kit.log_lines import LogLines, logged
+from tests.kit.patience import pytest_pyfunc_call
 
-__all__ = ["anyio_backend", "database", "database_url", "line", "look", "wire"]
+__all__ = ["anyio_backend", "database", "database_url", "line", "look", "pytest_pyfunc_call", "wire"]
 
 
 @pytest.fixture(autouse=True)

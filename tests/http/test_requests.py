@@ -8,13 +8,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from litestar.types import Scope
+from litestar import Litestar, Request, Response, asgi
+from litestar.types import Receive, Scope, Send
 
 from taskapi.config import AuthSettings, Secret
 from taskapi.errors import Invalid, PreconditionFailed
 from taskapi.http.address import Addresses, counted
 from taskapi.http.conditional import check_if_match, etag, not_modified, require_match
 from taskapi.http.edge import Edge
+from taskapi.http.options import tell_all_methods
 from taskapi.http.paging import Cursor, open_cursor, seal_cursor
 from taskapi.kit.seals import Seals
 from tests.http.asgi import ask, scope_of
@@ -90,6 +92,23 @@ async def test_a_public_route_does_not_mind_a_bad_token(app: Edge) -> None:
 @pytest.mark.anyio
 async def test_an_unknown_address_does_not_tell_who_is_logged_in(app: Edge) -> None:
     assert (await ask(app, "GET", "/nowhere")).status == (await ask(app, "GET", "/nowhere", headers=ADA)).status == 404
+
+
+@pytest.mark.anyio
+async def test_everybody_is_told_which_methods_an_address_takes(app: Edge) -> None:
+    answer = await ask(app, "OPTIONS", "/toy/things/spoon")
+    assert (answer.status, answer.header("allow"), answer.body) == (204, "DELETE, OPTIONS, PATCH, PUT", b"")
+    assert (await ask(app, "OPTIONS", "/nowhere")).status == 404
+
+
+@pytest.mark.anyio
+async def test_what_is_mounted_as_a_whole_answers_for_itself() -> None:
+    @asgi("/mounted", is_mount=True, copy_scope=False)
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(None, status_code=204).to_asgi_response(None, Request(scope))(scope, receive, send)
+
+    app = tell_all_methods(Litestar([mounted], openapi_config=None, logging_config=None))
+    assert (await ask(app, "OPTIONS", "/mounted")).header("allow") is None
 
 
 @pytest.mark.parametrize("header", [None, *TAGS])

@@ -13,6 +13,7 @@ from taskapi.errors import Conflict
 from taskapi.kit.clock import system_clock
 from taskapi.kit.database import Database
 from taskapi.migrations import run as migrations
+from tests.kit.patience import pytest_pyfunc_call
 from tests.kit.wire import Wire, line_to
 from tests.servers import Servers
 
@@ -23,6 +24,8 @@ CREATE TABLE things (
     twin text CONSTRAINT things_twin_fkey REFERENCES things DEFERRABLE INITIALLY DEFERRED
 )
 """
+__all__ = ["pytest_pyfunc_call"]
+
 POOL = 3
 Look = Callable[..., Awaitable[Any]]
 

@@ -1,7 +1,13 @@
-"""Waiting inside an event loop for something to become so: polled, with a limit, never a fixed pause."""
+"""Waiting inside an event loop: for something to become so, polled, with a limit; and never for ever."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Generator
+
+import pytest
+
+TEST_SECONDS = 60
 
 
 async def until(look: Callable[[], Awaitable[object]], seconds: float = 5) -> None:
@@ -9,3 +15,20 @@ async def until(look: Callable[[], Awaitable[object]], seconds: float = 5) -> No
     async with asyncio.timeout(seconds):
         while not await look():  # noqa: ASYNC110 - what is waited for lies outside and sets no event
             await asyncio.sleep(0.005)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Bound every test that runs in an event loop: the usual time limit is a signal, which uvloop does not hear."""
+    if inspect.iscoroutinefunction(pyfuncitem.obj):
+        pyfuncitem.obj = _bounded(pyfuncitem.obj)
+    return (yield)
+
+
+def _bounded(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def run(**fixtures: object) -> None:
+        async with asyncio.timeout(TEST_SECONDS):
+            await test(**fixtures)
+
+    return run

@@ -56,7 +56,8 @@ class Wire:
         for hold in self._holds:
             hold.release()
         self.cut()
-        await asyncio.gather(*self._lines)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*self._lines)
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward a new connection."""
