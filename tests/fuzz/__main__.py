@@ -8,7 +8,7 @@ import time
 from tests.fuzz.campaign import Campaign, Extent
 from tests.fuzz.target import answers, failures, running_target
 
-EXTENT = Extent(examples=100, scenarios=100)
+EXTENT = Extent(examples=100, scenarios=400)
 
 
 def main() -> int:

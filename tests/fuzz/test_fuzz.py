@@ -4,7 +4,7 @@ from tests.fuzz.campaign import Campaign, Extent
 from tests.fuzz.target import answers, failures, running_target
 
 SEED = 20_261_124
-EXTENT = Extent(examples=8, scenarios=20)
+EXTENT = Extent(examples=5, scenarios=12)
 AT_LEAST = 1_500
 
 
