@@ -26,7 +26,6 @@ from taskapi.http.options import tell_all_methods
 from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
 from taskapi.kit.database import Database
-from taskapi.kit.parent import exit_when_orphaned
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
@@ -136,7 +135,6 @@ def _cors(settings: Settings) -> CORSConfig | None:
 @asynccontextmanager
 async def _running(app: App) -> AsyncIterator[None]:
     await app.rooms.database.open()
-    exit_when_orphaned()
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
     try:
         async with working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()):

@@ -9,7 +9,7 @@ import asyncpg
 import typer
 
 from taskapi.cli.servers import resolved_settings
-from taskapi.config import Secret, Settings
+from taskapi.config import SHORTEST_SECRET, Secret, Settings
 from taskapi.errors import Error
 from taskapi.kit.database import url
 from taskapi.kit.redis import Redis
@@ -17,7 +17,6 @@ from taskapi.migrations import run
 
 OLDEST_POSTGRES = 16
 OLDEST_REDIS = {"redis": 7, "valkey": 8}
-SHORTEST_SECRET = 32
 LEAST_DISTINCT = 10
 LARGEST_SKEW_SECONDS = 2
 CONNECT_SECONDS = 5

@@ -35,10 +35,11 @@ BROKE_DOWN = 1
 COULD_NOT_START = 2
 INTERRUPTED = 128 + signal.SIGINT
 
-_asked_to_stop = threading.Event()
-"""Remembers a SIGTERM whose exception was swallowed: one that comes while Python destroys an object goes nowhere."""
 ORPHAN_SECONDS = 5
 """How long a worker whose parent was killed may hold the port; it stops by itself."""
+
+_asked_to_stop = threading.Event()
+"""Remembers a SIGTERM whose exception was swallowed: one that comes while Python destroys an object goes nowhere."""
 
 
 def serve(

@@ -1,4 +1,4 @@
-"""What belongs to the request in progress and everybody may ask for: its id and its caller's address."""
+"""What belongs to the request in progress and everybody may ask for: its id."""
 
 import re
 from contextvars import ContextVar
