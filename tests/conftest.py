@@ -42,7 +42,7 @@ def settings(servers: Servers) -> Settings:
     return Settings(
         server=ServerSettings(trusted_proxies=("127.0.0.1/32",)),
         database=DatabaseSettings(url=Secret(url)),
-        redis=RedisSettings(url=Secret(servers.redis_url)),
+        redis=RedisSettings(url=Secret(servers.redis_url), redis_timeout=2000),  # a busy machine is no fault
         auth=AuthSettings(jwt_secret=Secret(secrets.token_urlsafe(32))),
         tasks=TaskSettings(jobs=False),
         logs=LogSettings(level="warning"),

@@ -179,6 +179,15 @@ def test_what_belongs_to_others_is_left_alone() -> None:
     assert repr(load(others, dotenv=NOWHERE)) == repr(Settings())
 
 
+def test_a_secret_in_the_file_is_taken_as_it_stands(tmp_path: Path) -> None:
+    secret = "pa$HOME${HOME}" + "x" * 32
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"JWT_SECRET={secret}\n")
+    found = load({}, dotenv=dotenv).auth.jwt_secret
+    assert found is not None
+    assert found.reveal() == secret
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("PORT=4000\nTASK_API_HOST='::1'\n# a comment\nexport LOG_LEVEL=debug\n")

@@ -105,6 +105,9 @@ class RedisSettings(Struct, frozen=True, kw_only=True, rename=_named({"url": "RE
         Secret | None,
         Meta(description="`redis://…` (Redis 7 or Valkey 8 or newer). Unset: an embedded Valkey 9 is started."),
     ] = None
+    redis_timeout: Annotated[
+        int, Meta(ge=10, le=10_000, description="Milliseconds that Redis gets to answer; then we do without it.")
+    ] = 100
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True, rename=_named({"jwt_secret": "JWT_SECRET"})):
@@ -236,7 +239,7 @@ def variables() -> Iterator[Variable]:
 
 def _read(dotenv: Path) -> Mapping[str, str | None]:
     try:
-        return dotenv_values(dotenv, encoding="utf-8-sig")
+        return dotenv_values(dotenv, encoding="utf-8-sig", interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"{dotenv}: cannot be read: {error}") from None
 

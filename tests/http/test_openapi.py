@@ -97,6 +97,12 @@ def test_every_schema_is_a_valid_schema_and_every_reference_leads_somewhere() ->
         assert resolved(node) is not None
 
 
+def test_schemas_are_named_for_what_they_are() -> None:
+    names = document()["components"]["schemas"]
+    assert "TaskPage" in names
+    assert all(re.fullmatch("[A-Za-z]+", name) for name in names)
+
+
 def test_every_route_is_in_the_document_and_nothing_else() -> None:
     routed = {(method.lower(), path) for path, handler in handlers() for method in handler.http_methods}
     assert routed == {(operation.method, operation.path) for operation in OPERATIONS}

@@ -91,6 +91,18 @@ async def test_a_wrong_parameter_is_named(app: Edge, target: str, parameter: str
     assert part["detail"]
 
 
+@pytest.mark.parametrize("value", ["1e1", "5.0", "+5", "%205", "5_0", "0x5", "%d9%a5", ""])
+async def test_a_number_is_written_in_digits(app: Edge, value: str) -> None:
+    answer = await ask(app, "GET", f"/toy/list?limit={value}")
+    assert (answer.status, answer.json()["errors"][0]["parameter"]) == (422, "limit")
+
+
+@pytest.mark.parametrize("query", ["cursor=%ff", "cursor=a&limit=5&%80", "cursor=%ed%a0%80"])
+async def test_bytes_that_are_no_text_are_refused_and_not_replaced(app: Edge, query: str) -> None:
+    answer = await ask(app, "GET", f"/toy/list?{query}")
+    assert (answer.status, answer.json()["code"]) == (422, "invalid")
+
+
 async def test_every_unknown_parameter_is_named_and_a_route_without_any_knows_none(app: Edge) -> None:
     answer = await ask(app, "GET", "/toy/nothing?b=1&a=2&a=3")
     assert sorted(part["parameter"] for part in answer.json()["errors"]) == ["a", "b"]
@@ -98,7 +110,7 @@ async def test_every_unknown_parameter_is_named_and_a_route_without_any_knows_no
 
 @pytest.mark.parametrize(
     "target",
-    ["/toy/list?limit=%31", "/toy/list?", "/toy/list?&&", "/toy/list?size=small&size=large", "/toy/list?cursor=%ff%00"],
+    ["/toy/list?limit=%31", "/toy/list?", "/toy/list?&&", "/toy/list?size=small&size=large", "/toy/list?cursor=%c3%bf"],
 )
 async def test_an_odd_but_right_query_is_answered(app: Edge, target: str) -> None:
     assert (await ask(app, "GET", target)).status == 200

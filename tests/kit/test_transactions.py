@@ -11,7 +11,6 @@ import pytest
 
 from taskapi.errors import Overloaded
 from taskapi.kit.database import Database, ReadConnection, Transaction, apart, deferred_commit
-from taskapi.kit.database.transaction import EXTRA_ARGUMENT
 from taskapi.kit.outbox import Event
 from tests.kit.conftest import Look, ThingExists, TwinMissing
 from tests.kit.patience import until
@@ -96,12 +95,13 @@ async def test_nothing_to_tell_costs_no_statement(database: Database) -> None:
 
 
 @pytest.mark.parametrize("telling", [True, False])
-async def test_one_more_insert_travels_with_the_events(database: Database, look: Look, *, telling: bool) -> None:
+async def test_inserts_that_can_wait_travel_with_the_events(database: Database, look: Look, *, telling: bool) -> None:
     async with database.transaction() as transaction:
         if telling:
             transaction.emit(ThingMade(user_id=ADA, size=1))
-        transaction.store_with_events(f"INSERT INTO things (name) VALUES (${EXTRA_ARGUMENT})", "fork")
-    assert await look(COUNT) == 1
+        for name in ("fork", "knife"):
+            transaction.insert_last(ADD, name)
+    assert await look(COUNT) == 2
     assert await look("SELECT count(*) FROM outbox") == telling
     assert database.statements.count == 1
 
@@ -119,6 +119,20 @@ async def test_a_failure_leaves_neither_change_nor_event(database: Database, loo
     assert await look(COUNT) == 0
     assert await look("SELECT count(*) FROM outbox") == 0
     assert witness.names == ["after_rollback"]
+
+
+async def test_work_that_fails_after_the_commit_undoes_nothing_and_stops_nothing(
+    database: Database, look: Look, witness: Witness
+) -> None:
+    async def fail() -> None:
+        raise ConnectionError("away")
+
+    async with database.transaction() as transaction:
+        await transaction.execute(ADD, "spoon")
+        transaction.after_commit(fail)
+        transaction.after_commit(lambda: witness.note("next"))
+    assert witness.names == ["before_commit", "after_commit", "next"]
+    assert await look(COUNT) == 1
 
 
 async def test_work_follows_the_commit_in_the_order_in_which_it_was_hung_up(

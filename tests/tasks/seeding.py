@@ -51,7 +51,7 @@ def some_task(chance: random.Random) -> Task:
 async def store_tasks(rooms: Resources, user_id: UUID, tasks: Sequence[Task]) -> None:
     """Store tasks as they are."""
     async with rooms.database.transaction() as transaction:
-        await store.insert(transaction, user_id, tasks)
+        store.insert(transaction, user_id, tasks)
 
 
 def listed(tasks: Sequence[Task], query: TaskQuery) -> list[Task]:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import Sql
-from tests.house import SettableClock
+from tests.house import House, SettableClock
 from tests.people import Client
 from tests.tasks.events import outdated, told
 
@@ -41,6 +41,19 @@ def test_a_new_task_has_what_was_given_and_sensible_rest(ada: Client, sql: Sql) 
         "version": 1,
     }
     assert told(sql, ada) == [("TaskCreated", task["id"], 1)]
+
+
+@pytest.mark.parametrize(("headers", "expected"), [({}, 1), ({"Idempotency-Key": "k"}, 2)], ids=["plain", "keyed"])
+def test_a_new_task_costs_one_statement_and_its_key_another(
+    house: House, ada: Client, headers: dict[str, str], expected: int
+) -> None:
+    def statements() -> int:
+        before = house.rooms.database.statements.count
+        assert ada.post("/api/tasks", json={"title": "Buy milk"}, headers=headers).status_code == 201
+        return house.rooms.database.statements.count - before
+
+    authentication = 1
+    assert statements() - authentication == expected
 
 
 def test_what_is_created_is_what_is_read(ada: Client) -> None:

@@ -29,16 +29,13 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 VALID_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 KEPT_HEADERS = frozenset({b"content-type", b"etag", b"location"})
 
-OPEN = """
-SELECT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || ' ' || $2::text, 0)) AS free,
-       kept.fingerprint, kept.status, kept.headers, kept.body
-FROM (SELECT 1) AS one
-LEFT JOIN idempotency_keys AS kept ON kept.user_id = $1 AND kept.key = $2
-"""
+OPEN = "SELECT free, fingerprint, status, headers, body FROM open_idempotency_key($1, $2)"
+"""Takes the lock, then looks: whoever gets the lock sees the answer of whoever had it before."""
+
 KEEP = """
 INSERT INTO idempotency_keys (user_id, key, fingerprint, status, headers, body)
-SELECT $6::uuid, $7::text, $8::bytea, $9::smallint, $10::text, $11::bytea
-WHERE EXISTS (SELECT FROM users WHERE id = $6::uuid)
+SELECT $1::uuid, $2::text, $3::bytea, $4::smallint, $5::text, $6::bytea
+WHERE EXISTS (SELECT FROM users WHERE id = $1::uuid)
 """
 """Nothing is kept for somebody whom this very transaction removes: nobody is left to repeat the request."""
 
@@ -59,7 +56,7 @@ class KeyInUse(Conflict):
 
 
 CONSTRAINTS = {"idempotency_keys_pkey": KeyInUse}
-"""Two first times at once: the lock lets one through, and where they just missed each other the primary key does."""
+"""Two first times at once: the lock lets one through; should it ever fail, the primary key still does."""
 
 
 class Answer(msgspec.Struct):
@@ -168,7 +165,7 @@ def keep(transaction: Transaction, user_id: UUID, key: str, fingerprint: bytes, 
     """Store an answer together with the transaction's effect."""
     kept = [(name, value) for name, value in answer.headers if name in KEPT_HEADERS]
     headers = msgspec.json.encode([[name.decode("latin-1"), value.decode("latin-1")] for name, value in kept])
-    transaction.store_with_events(KEEP, user_id, key, fingerprint, answer.status, headers.decode(), answer.body)
+    transaction.insert_last(KEEP, user_id, key, fingerprint, answer.status, headers.decode(), answer.body)
 
 
 def kept_answer(row: Row) -> Answer:

@@ -4,6 +4,7 @@ Common errors, the Idempotency-Key and the headers of every answer are added her
 them.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -50,6 +51,9 @@ RETRY_HEADER = {
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
 }
+GENERIC = re.compile(rb"\b(Page)_[a-z_.]+\.(\w+)_\b")
+"""How the framework names a generic schema, `Page_taskapi.tasks.model.Task_`; clients are to find a `TaskPage`."""
+
 DESCRIPTION = """\
 A task management API: accounts, revocable sessions, tasks.
 
@@ -81,7 +85,8 @@ def document(routers: Sequence[Router], version: str) -> dict[str, Any]:
         request_class=ApiRequest,
         logging_config=None,  # its default would take over the logs of the whole process
     )
-    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
+    derived = msgspec.json.encode(app.openapi_schema.to_schema())
+    found: dict[str, Any] = msgspec.json.decode(GENERIC.sub(rb"\2\1", derived))
     found["components"]["schemas"] |= _exact_schemas(app)
     public = _public_operations(app)
     for path, method, operation in _operations(found):

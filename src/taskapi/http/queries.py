@@ -1,9 +1,15 @@
-"""Query parameters that a route does not know, or knows but once: refused, because an ignored one is a wrong answer."""
+"""Query parameters that a route does not know, or knows but once, or that are no text or number: refused.
 
+An ignored parameter is a wrong answer, and so is one whose bytes were replaced or that was read as a number with
+some good will (`1e1`).
+"""
+
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from litestar import Request
 from litestar.constants import RESERVED_KWARGS
@@ -13,34 +19,58 @@ from litestar.params import ParameterKwarg, QueryParameter
 
 from taskapi.errors import Invalid, Violation
 
+NUMBER = re.compile(r"-?[0-9]+")
+
+
+class Known(NamedTuple):
+    """What a handler wants of a parameter."""
+
+    repeatable: bool
+    is_number: bool
+
 
 async def refuse_unknown_queries(request: Request[Any, Any, Any]) -> None:
     """Raise Invalid for every query parameter that the handler has no use for; a hook that runs before it."""
-    if not request.scope["query_string"]:
+    query = request.scope["query_string"]
+    if not query:
         return
+    if not _is_text(query):
+        raise Invalid(
+            "The query is not valid.", violations=(Violation("", "Expected UTF-8, percent-encoded", "query"),)
+        )
     handler, path_parameters = request.scope["route_handler"], frozenset(request.scope["path_params"])
-    known = _query_parameters(handler, path_parameters)
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    violations = tuple(_violations(given, known))
+    given = list(request.query_params.multi_items())
+    violations = tuple(_violations(given, _query_parameters(handler, path_parameters)))
     if violations:
         raise Invalid("The query is not valid.", violations=violations)
 
 
-def _violations(given: Mapping[str, int], known: Mapping[str, bool]) -> Iterator[Violation]:
-    for name, times in given.items():
+def _is_text(query: bytes) -> bool:
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _violations(given: Sequence[tuple[str, str]], known: Mapping[str, Known]) -> Iterator[Violation]:
+    for name, times in Counter(name for name, _ in given).items():
         if name not in known:
             yield Violation(name, "There is no such parameter", "query")
-        elif times > 1 and not known[name]:
+        elif times > 1 and not known[name].repeatable:
             yield Violation(name, "This parameter may be given once", "query")
+    for name, value in given:
+        if name in known and known[name].is_number and not NUMBER.fullmatch(value):
+            yield Violation(name, "Expected a whole number", "query")
 
 
 @lru_cache(maxsize=1024)
-def _query_parameters(handler: HTTPRouteHandler, path_parameters: frozenset[str]) -> Mapping[str, bool]:
-    """Return the names of a handler's query parameters, and whether each may be repeated."""
+def _query_parameters(handler: HTTPRouteHandler, path_parameters: frozenset[str]) -> Mapping[str, Known]:
+    """Return a handler's query parameters by name."""
     found = {}
     others = RESERVED_KWARGS | path_parameters | handler.resolve_dependencies().keys()
     for name, field in handler.parsed_fn_signature.parameters.items():
         declared = field.kwarg_definition if isinstance(field.kwarg_definition, ParameterKwarg) else QueryParameter()
         if name not in others and declared.param_type is ParamType.QUERY:
-            found[declared.name or name] = field.is_non_string_sequence
+            found[declared.name or name] = Known(field.is_non_string_sequence, field.annotation is int)
     return found

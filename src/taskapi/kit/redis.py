@@ -13,7 +13,6 @@ from redis.exceptions import RedisError
 from taskapi.config import RedisSettings
 from taskapi.errors import Overloaded
 
-TIMEOUT_SECONDS = 0.1
 MAX_CONNECTIONS = 16
 
 
@@ -23,23 +22,25 @@ class Redis:
     def __init__(self, settings: RedisSettings) -> None:
         if settings.url is None:
             raise ValueError("REDIS_URL is not set")
+        seconds = settings.redis_timeout / 1000
+        self._patience = seconds * 5
         self.client = Client.from_url(
             settings.url.reveal(),
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
             max_connections=MAX_CONNECTIONS,
             retry=Retry(NoBackoff(), 0),
         )
 
     async def ping(self) -> None:
-        """Raise whatever keeps Redis from answering within half a second."""
-        async with asyncio.timeout(TIMEOUT_SECONDS * 5):
+        """Raise whatever keeps Redis from answering, be it only slowness."""
+        async with asyncio.timeout(self._patience):
             await self.client.ping()
 
     async def version(self) -> str:
         """Return the server's name and version, such as ``valkey 9.1.2``; raises Overloaded if it does not answer."""
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS * 5):
+            async with asyncio.timeout(self._patience):
                 info = await self.client.info("server")
         except (RedisError, OSError) as error:
             raise Overloaded(f"Redis does not answer: {error}") from error

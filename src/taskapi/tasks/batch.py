@@ -77,7 +77,7 @@ class Work:
     async def store(self, transaction: Transaction) -> None:
         """Write what was worked out."""
         if self._created:
-            await store.insert(transaction, self._owner, self._created)
+            store.insert(transaction, self._owner, self._created)
         changed = [(task, self._latest[task.id]) for task in self._held.values() if self._latest[task.id] is not task]
         await store.update(transaction, self._owner, changed)
         if self._trashed:

@@ -124,9 +124,9 @@ async def hold_anywhere(transaction: Transaction, user_id: UUID, task_id: UUID) 
     return task_of(row) if row["trashed_at"] is None else trashed_task_of(row)
 
 
-async def insert(transaction: Transaction, user_id: UUID, tasks: Sequence[Task]) -> None:
-    """Store new tasks."""
-    await transaction.execute(INSERT, user_id, json_of(tasks))
+def insert(transaction: Transaction, user_id: UUID, tasks: Sequence[Task]) -> None:
+    """Store new tasks, at the end of the transaction."""
+    transaction.insert_last(INSERT, user_id, json_of(tasks))
     _touch(transaction, user_id, [task.id for task in tasks])
 
 

@@ -25,7 +25,7 @@ async def create_task(rooms: Resources, caller: Principal, new: NewTask) -> Task
     owner, now = policy.owner(caller), rooms.clock()
     task = changes.created(new, new_id(now), now)
     async with rooms.database.transaction() as transaction:
-        await store.insert(transaction, owner, [task])
+        store.insert(transaction, owner, [task])
         transaction.emit(TaskCreated(user_id=owner, task_id=task.id, version=task.version))
     return task
 

@@ -7,7 +7,7 @@ cancelled caller waits.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +15,15 @@ import asyncpg
 
 from taskapi.kit import outbox
 from taskapi.kit.clock import Clock
+from taskapi.kit.database.combination import Statement, combined
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
+from taskapi.kit.telemetry import logger
 
 Hook = Callable[["Transaction"], Awaitable[None]]
 
-EXTRA_ARGUMENT = 6
-"""The first placeholder that a statement given to `store_with_events` may use."""
+ROLLBACK_SECONDS = 1
+"""A server that is silent for so long has its connection closed, which undoes as well."""
 
 REFUSED = "ERROR"
 """How PostgreSQL marks an answer that undid the transaction; after FATAL or silence it may have been committed."""
@@ -36,7 +38,7 @@ class Transaction(ReadConnection):
         self._events: list[outbox.Event] = []
         self._touched: dict[UUID, frozenset[str]] = {}
         self._after: list[Callable[[], Awaitable[None]]] = []
-        self._extra: tuple[str, Sequence[Any]] | None = None
+        self._last: list[Statement] = []
 
     @property
     def touched(self) -> dict[UUID, frozenset[str]]:
@@ -62,23 +64,28 @@ class Transaction(ReadConnection):
         """Run `work` once the commit is confirmed; never if the transaction fails."""
         self._after.append(work)
 
-    def store_with_events(self, insert: str, *args: Any) -> None:
-        """Run one more INSERT in the same round trip as the events, its placeholders starting at EXTRA_ARGUMENT."""
-        self._extra = (insert, args)
+    def insert_last(self, sql: str, *args: Any) -> None:
+        """Run an INSERT in the round trip of the events, just before COMMIT; no statement of this transaction sees it.
+
+        What it violates is raised by the commit.
+        """
+        self._last.append((sql, args))
 
     async def store_events(self) -> None:
-        """Write the outbox rows (and the extra INSERT): the last statement before COMMIT."""
+        """Write the outbox rows and what `insert_last` was given: the last statement before COMMIT."""
         columns = outbox.rows(self._events, self._touched, self._clock())
-        if self._extra is not None:
-            insert, args = self._extra
-            await self.execute(f"WITH announced AS ({outbox.INSERT_EVENTS}) {insert}", *columns, *args)
-        elif columns[0]:
-            await self.execute(outbox.INSERT_EVENTS, *columns)
+        events: list[Statement] = [(outbox.INSERT_EVENTS, columns)] if columns[0] else []
+        if statements := [*events, *self._last]:
+            sql, args = combined(statements)
+            await self.execute(sql, *args)
 
     async def run_after_commit(self) -> None:
-        """Run what hung on the commit, in order."""
+        """Run what hung on the commit, in order; a failure is no failure of the write, which is stored."""
         for work in self._after:
-            await work()
+            try:
+                await work()
+            except Exception as error:
+                logger("taskapi.database").error("work after a commit failed", exc_info=error)
 
 
 class Unit:
@@ -139,7 +146,7 @@ class Unit:
 
     async def _rollback(self) -> None:
         try:
-            await self._connection.execute("ROLLBACK")
+            await self._connection.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
         except Exception:
             self._close()
         await self._release()

@@ -25,3 +25,17 @@ CREATE TABLE idempotency_keys (
 );
 -- statement
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+-- statement
+-- Each statement of a volatile function sees what was committed before it began: the look-up comes after the lock.
+CREATE FUNCTION open_idempotency_key(
+    IN wanted_user uuid, IN wanted_key text,
+    OUT free boolean, OUT fingerprint bytea, OUT status smallint, OUT headers text, OUT body bytea
+) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    free := pg_try_advisory_xact_lock(hashtextextended(wanted_user::text || ' ' || wanted_key, 0));
+    SELECT kept.fingerprint, kept.status, kept.headers, kept.body
+    INTO fingerprint, status, headers, body
+    FROM idempotency_keys AS kept
+    WHERE kept.user_id = wanted_user AND kept.key = wanted_key;
+END
+$$;
