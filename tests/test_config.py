@@ -142,6 +142,12 @@ def test_a_network_that_is_none_is_refused_by_name(network: str) -> None:
     assert reason.startswith(f"TASK_API_TRUSTED_PROXIES: '{network}'")
 
 
+@pytest.mark.parametrize("origin", ["example.org", "https://a.example/", "https://A.example", "https://", "null"])
+def test_an_origin_that_no_browser_sends_is_refused_by_name(origin: str) -> None:
+    reason = refusal({"TASK_API_CORS_ORIGINS": f"https://a.example:8443,{origin}"})
+    assert reason.startswith(f"TASK_API_CORS_ORIGINS: '{origin}'")
+
+
 @pytest.mark.parametrize("name", ["JWT_SECRET", "TASK_API_JWT_PREVIOUS_SECRETS"])
 @pytest.mark.parametrize("value", ["x", "hunter2" * 4, "é" * 15])
 def test_a_short_secret_is_refused_by_name_and_not_quoted(name: str, value: str) -> None:

@@ -6,6 +6,7 @@ secret.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -18,6 +19,9 @@ from msgspec import Meta, Struct, field
 PREFIX = "TASK_API_"
 SHORTEST_SECRET = 32
 """Bytes; a shorter key is weaker than the signature it makes (RFC 7518 §3.2)."""
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
+"""As browsers send it (RFC 6454): scheme, host in lower case and perhaps a port, nothing after them."""
 
 UNRELATED = frozenset({"TASK_API_VERSION"})
 """Variables with our prefix that orchestration sets for its own use."""
@@ -225,6 +229,7 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path = Path(".env"
     settings = Settings(**{room.name: _convert(values, room.type) for room in msgspec.structs.fields(Settings)})
     _refuse_short_secrets(settings.auth)
     _refuse_wrong_networks(settings.server)
+    _refuse_wrong_origins(settings.server)
     return settings
 
 
@@ -275,6 +280,14 @@ def _refuse_wrong_networks(server: ServerSettings) -> None:
             raise SettingsInvalid(
                 f"{PREFIX}TRUSTED_PROXIES: {proxy!r} is no network; write them as in 10.0.0.0/8,::1"
             ) from None
+
+
+def _refuse_wrong_origins(server: ServerSettings) -> None:
+    for origin in server.cors_origins:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise SettingsInvalid(
+                f"{PREFIX}CORS_ORIGINS: {origin!r} is no origin; write them as in https://tasks.example.org"
+            )
 
 
 def _convert(values: Mapping[str, str], room: type[Room]) -> Room:

@@ -147,6 +147,15 @@ def test_trying_addresses_by_registering_them_counts(ada: Client, anonymous: Cli
     assert answers == [409] * REGISTRATIONS + [429]
 
 
+def test_trying_addresses_by_moving_to_them_counts(ada: Client, grace: Client, stranger: Callable[[], Client]) -> None:
+    mover = stranger()
+    mover.email, mover.password = ada.email, ada.password
+    mover.log_in()
+    body = {"email": grace.email, "password": ada.password}
+    answers = [mover.patch("/api/auth/me", json=body).status_code for _ in range(REGISTRATIONS + 1)]
+    assert answers == [409] * REGISTRATIONS + [429]
+
+
 def test_zero_switches_all_of_them_off(settings: Settings, ada: Client) -> None:
     with serving(msgspec.structs.replace(settings, limits=LimitSettings(rate_limit=0))) as free:
         client = Client(free.url)

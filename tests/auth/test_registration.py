@@ -75,6 +75,7 @@ def test_user_password_event_and_outbox_come_together(register: Register, sql: S
         ("name", "Ada\u009f"),
         ("password", "seven77"),
         ("password", "p" * 129),
+        ("password", "e\u0301" * 4),
         ("password", "password1"),
         ("password", "PassWord1"),
     ],
@@ -96,6 +97,7 @@ def test_what_is_not_acceptable_is_named(register: Register, field: str, value: 
         ("password", "eight888"),
         ("password", "🔑" * 128),
         ("password", "        "),
+        ("password", "e\u0301" * 128),
     ],
 )
 def test_what_is_unusual_but_fine_is_taken(register: Register, field: str, value: str) -> None:

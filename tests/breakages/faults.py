@@ -140,4 +140,18 @@ FAULTS = (
         'return Readiness("ready")',
         "tests/http/test_health.py",
     ),
+    Fault(
+        "what was acknowledged outlives a crash of the database",
+        "kit/embedded/postgres.py",
+        '"synchronous_commit": "on"}',
+        '"synchronous_commit": "off"}',
+        "tests/system/test_kill.py -k kill_of_the_database",
+    ),
+    Fault(
+        "no text holds up everybody else",
+        "tasks/fields.py",
+        "    if has_stacked_marks(value):\n        yield Violation(pointer, STACKED)\n",
+        "",
+        "tests/tasks/test_text.py -k pile_up",
+    ),
 )

@@ -5,6 +5,7 @@ import pytest
 from taskapi import errors
 from taskapi.errors import Error, Violation
 from taskapi.http.edge import Edge
+from taskapi.http.problems import MOST_VIOLATIONS
 from taskapi.http.problems import STATUS, answer_error, encoded, problem
 from tests.http.asgi import ask
 from tests.http.toy import ADA
@@ -89,6 +90,12 @@ async def test_a_wrong_parameter_is_named(app: Edge, target: str, parameter: str
     (part,) = answer.json()["errors"]
     assert (part["source"], part["parameter"]) == ("query", parameter)
     assert part["detail"]
+
+
+async def test_a_request_of_nothing_but_mistakes_gets_an_answer_of_bounded_size(app: Edge) -> None:
+    query = "&".join(f"a{number}" for number in range(6000))
+    answer = await ask(app, "GET", f"/toy/nothing?{query}")
+    assert (answer.status, len(answer.json()["errors"])) == (422, MOST_VIOLATIONS)
 
 
 @pytest.mark.parametrize("value", ["1e1", "5.0", "+5", "%205", "5_0", "0x5", "%d9%a5", ""])

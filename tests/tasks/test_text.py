@@ -37,6 +37,26 @@ def refused(person: Client, **fields: Any) -> str:
     return pointer
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"title": "a" + "\u0300" * 31},
+        {"title": "a" + "\u0300" * 50_000 + "\u0316" * 50_000},
+        {"description": "a" + "\u0300\u0316" * 9_000},
+        {"labels": ["a" + "\u0316" * 31]},
+    ],
+    ids=["a little too many", "a title that would take minutes", "a description", "a label"],
+)
+def test_marks_that_pile_up_are_refused_before_they_cost_anything(ada: Client, fields: dict[str, Any]) -> None:
+    (name,) = fields
+    assert refused(ada, **fields).split("/")[1] == name
+
+
+def test_marks_that_a_language_may_need_are_kept(ada: Client) -> None:
+    title = "a" + "\u0327\u0302" * 15
+    assert ada.task(title=title)["title"] == unicodedata.normalize("NFC", title)
+
+
 def test_text_is_kept(ada: Client) -> None:
     for text in KEPT:
         task = ada.task(text, description=f"{text}\r\n\t{text}", labels=[text])

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from taskapi.auth import store
+from taskapi.auth import attempts, store
 from taskapi.auth.model import AccountChange, Origin, PasswordWrong, VersionCheck
+from taskapi.auth.policy import registration_limits
 from taskapi.auth.verification import Proof, confirm, hold_proven
 from taskapi.contracts.directory import Person
 from taskapi.contracts.events import PasswordChanged, UserUpdated
@@ -31,10 +32,14 @@ async def read_me(rooms: Resources, caller: Principal) -> Person:
 async def change_me(
     rooms: Resources, caller: Principal, change: AccountChange, origin: Origin, check: VersionCheck
 ) -> Person:
-    """Change name or e-mail address, the latter with the password; raises PasswordWrong and EmailTaken."""
+    """Change name or e-mail address, the latter with the password; raises PasswordWrong, EmailTaken and Limited.
+
+    Another address counts like a registration: a refusal says that somebody has it already.
+    """
     proof = None
     if change.password is not None and change.email not in {None, (await read_me(rooms, caller)).email}:
         proof = await confirm(rooms, caller, change.password, origin)
+        await attempts.count(rooms, registration_limits(rooms.settings.limits, origin.network))
     async with rooms.database.transaction() as transaction:
         person = await _hold(rooms, transaction, caller.user_id, proof)
         check(person.version)

@@ -14,7 +14,7 @@ from taskapi.auth.model import AccountChange, Session
 from taskapi.contracts.directory import Person
 from taskapi.contracts.identity import Role
 from taskapi.errors import Violation
-from taskapi.kit.text import normalized
+from taskapi.kit.text import has_stacked_marks, normalized
 
 CONTROL = r"\x00-\x1f\x7f-\x9f"
 EMAIL = rf"^[^@\s{CONTROL}]+@[^@.\s{CONTROL}]+(\.[^@.\s{CONTROL}]+)*$"
@@ -25,6 +25,10 @@ NAME = rf"^[^{CONTROL}]*[^\s{CONTROL}][^{CONTROL}]*$"
 LONGEST_NAME = 100
 LONGEST_EMAIL = 254
 """What fits into the envelope of a letter (RFC 5321 §4.5.3.1.3, erratum 1690)."""
+
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
+LONGEST_DECOMPOSED = 4 * LONGEST_PASSWORD
+"""Before it is composed, a letter may be several characters; some keyboards send them so."""
 
 Email = Annotated[
     str,
@@ -49,8 +53,8 @@ Name = Annotated[
 NewPassword = Annotated[
     str,
     Meta(
-        min_length=8,
-        max_length=128,
+        max_length=LONGEST_DECOMPOSED,
+        extra_json_schema={"minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
         description="Any 8 to 128 characters that are not among the most common passwords.",
         examples=["correct horse battery staple"],
     ),
@@ -59,7 +63,8 @@ Password = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=128,
+        max_length=LONGEST_DECOMPOSED,
+        extra_json_schema={"maxLength": LONGEST_PASSWORD},
         description="The current password.",
         examples=["correct horse battery staple"],
     ),
@@ -103,7 +108,15 @@ class MeChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     email: Email | UnsetType = UNSET
     password: (
-        Annotated[str, Meta(min_length=1, max_length=128, description="The current one; needed for another e-mail.")]
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=LONGEST_DECOMPOSED,
+                extra_json_schema={"maxLength": LONGEST_PASSWORD},
+                description="The current one; needed for another e-mail.",
+            ),
+        ]
         | UnsetType
     ) = UNSET
 
@@ -208,10 +221,12 @@ def _email_violations(email: str) -> Iterator[Violation]:
 
 
 def _name_violations(name: str) -> Iterator[Violation]:
-    if len(name) > LONGEST_NAME or not re.fullmatch(NAME, name):
+    if len(name) > LONGEST_NAME or has_stacked_marks(name) or not re.fullmatch(NAME, name):
         yield Violation("/name", f"Expected 1 to {LONGEST_NAME} characters, no control characters, not only blanks")
 
 
 def _password_violations(password: str, pointer: str) -> Iterator[Violation]:
-    if is_common(password):
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        yield Violation(pointer, f"Expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    elif is_common(password):
         yield Violation(pointer, "This password is among those that everybody tries first; choose another one")

@@ -4,6 +4,7 @@
 configured proxy; the left-most entry is whatever the caller wrote and is never used as such.
 """
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -12,6 +13,9 @@ from litestar.types import Scope
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 UNKNOWN = "unknown"
+WITH_PORT = re.compile(r"(\[[^\]]*\]|[0-9.]+):[0-9]+")
+"""How some proxies write a hop: `192.0.2.1:4711` or `[2001:db8::1]:4711`."""
+
 V6_PREFIX = 64
 """One IPv6 customer has at least this network, so it counts as one address."""
 
@@ -29,7 +33,10 @@ class Addresses:
         for claim in reversed(_claims(scope)) if self._trusted else ():
             if current is None or not self._trusts(current):
                 break
-            current = _parsed(claim)
+            claimed = _parsed(WITH_PORT.sub(r"\1", claim))
+            if claimed is None:
+                break
+            current = claimed
         return str(current) if current else UNKNOWN
 
     def _trusts(self, address: Address) -> bool:

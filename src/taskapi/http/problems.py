@@ -16,6 +16,9 @@ from taskapi import errors
 from taskapi.http.context import request_id
 from taskapi.kit.telemetry import logger
 
+MOST_VIOLATIONS = 100
+"""More are not told: a request of nothing but mistakes must not get an answer many times its size."""
+
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
@@ -83,7 +86,7 @@ def problem(status: int, code: str, detail: str, violations: tuple[errors.Violat
         code=code,
         detail=detail,
         request_id=request_id(),
-        errors=tuple(_part(violation) for violation in violations),
+        errors=tuple(_part(violation) for violation in violations[:MOST_VIOLATIONS]),
     )
 
 

@@ -13,12 +13,13 @@ import msgspec
 from msgspec import Meta
 
 from taskapi.errors import Violation
-from taskapi.kit.text import has_control_characters, is_blank, normalized
+from taskapi.kit.text import MOST_MARKS, has_control_characters, has_stacked_marks, is_blank, normalized
 
 LONGEST_TITLE = 200
 LONGEST_DESCRIPTION = 20_000
 LONGEST_LABEL = 50
 MOST_LABELS = 20
+STACKED = f"More than {MOST_MARKS} combining marks in a row"
 LINES = "\n\r\t"
 """The control characters that a description may hold."""
 
@@ -99,6 +100,8 @@ def description_violations(description: str) -> Iterator[Violation]:
         yield Violation("/description", f"Expected at most {LONGEST_DESCRIPTION} characters")
     if has_control_characters(description, LINES):
         yield Violation("/description", "Control characters are not allowed, except line breaks and tabs")
+    if has_stacked_marks(description):
+        yield Violation("/description", STACKED)
 
 
 def labels_violations(labels: tuple[str, ...]) -> Iterator[Violation]:
@@ -124,5 +127,7 @@ def line_violations(value: str, longest: int, pointer: str) -> Iterator[Violatio
         yield Violation(pointer, f"Expected 1 to {longest} characters")
     if has_control_characters(value):
         yield Violation(pointer, "Control characters are not allowed")
+    if has_stacked_marks(value):
+        yield Violation(pointer, STACKED)
     if value and is_blank(value):
         yield Violation(pointer, "Expected something to read")
