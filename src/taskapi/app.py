@@ -26,6 +26,7 @@ from taskapi.http.options import tell_all_methods
 from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
 from taskapi.kit.database import Database
+from taskapi.kit.embedded.external import check_addresses
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
@@ -59,6 +60,7 @@ class App:
 def create() -> App:
     """Build the application from the environment: what an ASGI server is pointed at."""
     settings = load()
+    check_addresses(settings)
     configure_logs(settings.logs)
     return App(settings)
 

@@ -1,5 +1,7 @@
 """`task-api doctor` finds what is wrong and says what to do."""
 
+from urllib.parse import urlsplit, urlunsplit
+
 import pytest
 
 from tests.cli.conftest import Call
@@ -52,3 +54,51 @@ def test_a_pool_larger_than_the_server_allows_is_found(call: Call, monkeypatch: 
     result = call("doctor")
     assert result.exit_code == 1
     assert "FIX  connections" in result.output
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("migrate", "status"), ("worker", "--once"), ("seed",)], ids=" ".join)
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [
+        ("DATABASE_URL", "hidden"),
+        ("DATABASE_URL", "postgresql://u:hid/den@127.0.0.1/x"),
+        ("DATABASE_URL", "postgresql://u:hidden@127.0.0.1:99999/x"),
+        ("DATABASE_READ_URL", "mysql://hidden"),
+        ("REDIS_URL", "hidden"),
+        ("REDIS_URL", "redis://:hid/den@127.0.0.1:6379/0"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_named_and_not_quoted(
+    call: Call, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], variable: str, address: str
+) -> None:
+    monkeypatch.setenv(variable, address)
+    result = call(*command)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert result.output.startswith(f"{variable}: ")
+    assert "hid" not in result.output
+
+
+def test_a_database_that_does_not_exist_is_a_finding_like_others(
+    call: Call, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = urlsplit(environment["DATABASE_URL"])
+    monkeypatch.setenv("DATABASE_URL", urlunsplit(parts._replace(path="/nosuch")))
+    result = call("doctor")
+    assert result.exit_code == 1
+    assert 'FIX  migrations: cannot look: database "nosuch" does not exist' in result.output
+    assert "ok   redis" in result.output
+
+
+@pytest.mark.parametrize("command", [("seed",), ("worker", "--once")], ids=" ".join)
+def test_a_command_on_an_empty_database_says_what_to_do(
+    call: Call, servers: Servers, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", servers.create_database())
+    result = call(*command)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "task-api migrate up" in result.output
+
+
+def test_a_step_that_does_not_exist_is_said_in_a_sentence(call: Call) -> None:
+    result = call("migrate", "sql", "0001", "nosuch")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)

@@ -5,8 +5,7 @@ import pytest
 from taskapi import errors
 from taskapi.errors import Error, Violation
 from taskapi.http.edge import Edge
-from taskapi.http.problems import MOST_VIOLATIONS
-from taskapi.http.problems import STATUS, answer_error, encoded, problem
+from taskapi.http.problems import MOST_VIOLATIONS, STATUS, answer_error, encoded, problem
 from tests.http.asgi import ask
 from tests.http.toy import ADA
 

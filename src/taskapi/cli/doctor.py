@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import typer
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from taskapi.cli.servers import resolved_settings
 from taskapi.config import SHORTEST_SECRET, Secret, Settings
@@ -54,7 +55,7 @@ async def _guarded(look: Callable[[Settings], Awaitable[Finding | None]], settin
     try:
         async with asyncio.timeout(CONNECT_SECONDS * 2):
             finding = await look(settings)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Error, ValueError) as error:
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Error) as error:
         yield Finding(subject, False, f"cannot look: {error}", "Check the URL, the server and the network.")
     else:
         if finding is not None:
@@ -75,8 +76,9 @@ def _is_weak(secret: str) -> bool:
 def _migrations(settings: Settings) -> Finding:
     try:
         found = run.status(_revealed(settings.database.url))
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        return Finding("migrations", False, f"cannot look: {error}", "Make the database reachable first.")
+    except (OSError, TimeoutError, asyncpg.PostgresError, SQLAlchemyError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        return Finding("migrations", False, f"cannot look: {reason}", "Make the database reachable first.")
     state = f"database at {found.current or 'none'}, code at {found.head}"
     return Finding("migrations", found.is_current, state, "Run `task-api migrate up`.")
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from taskapi.cli.rooms import explained
 from taskapi.cli.servers import database_url
 from taskapi.migrations import run
 
@@ -41,7 +42,8 @@ def sql(
     end: Annotated[str, typer.Argument(help="Last step to print.")] = "head",
 ) -> None:
     """Print the steps as SQL, without a database."""
-    typer.echo(run.sql(start, end))
+    with explained():
+        typer.echo(run.sql(start, end))
 
 
 def _report(found: run.Status) -> None:

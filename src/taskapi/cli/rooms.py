@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
+import asyncpg
 import typer
 from alembic.util import CommandError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from taskapi.app import close_rooms, open_rooms
 from taskapi.config import Settings, SettingsInvalid
@@ -22,10 +23,18 @@ def explained() -> Iterator[None]:
     """Turn what people can mend into one sentence and exit code 1."""
     try:
         yield
-    except (SettingsInvalid, Error, SQLAlchemyError, CommandError, OSError) as error:
+    except asyncpg.UndefinedTableError:
+        _refuse("The database is not up to date; run `task-api migrate up`, or start `task-api serve`, first.")
+    except DBAPIError as error:
+        _refuse(str(error.orig))
+    except (SettingsInvalid, Error, SQLAlchemyError, CommandError, asyncpg.PostgresError, OSError) as error:
         reasons = "".join(f"\n  {part.pointer}: {part.detail}" for part in getattr(error, "violations", ()))
-        typer.secho(f"{error}{reasons}", fg="red", err=True)
-        raise typer.Exit(1) from None
+        _refuse(f"{error}{reasons}")
+
+
+def _refuse(reason: str) -> NoReturn:
+    typer.secho(reason, fg="red", err=True)
+    raise typer.Exit(1) from None
 
 
 def with_rooms(settings: Settings, work: Callable[[Resources], Awaitable[Result]]) -> Result:

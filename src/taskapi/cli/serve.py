@@ -22,7 +22,7 @@ from taskapi.cli.http_server import HttpServer
 from taskapi.cli.port import reserved
 from taskapi.config import Settings, SettingsInvalid
 from taskapi.errors import Error
-from taskapi.kit.embedded.external import wait_for_database, wait_for_redis
+from taskapi.kit.embedded.external import check_addresses, wait_for_database, wait_for_redis
 from taskapi.kit.embedded.failures import StartFailed
 from taskapi.kit.embedded.folders import Folders
 from taskapi.kit.embedded.lock import was_killed
@@ -53,7 +53,9 @@ def serve(
     """
     signal.signal(signal.SIGTERM, _interrupt)  # while starting; later the HTTP server listens to it
     try:
-        status = _serve(_overridden(config.load(), host, port), reload=reload)
+        settings = _overridden(config.load(), host, port)
+        check_addresses(settings)
+        status = _serve(settings, reload=reload)
     except (SettingsInvalid, Error) as error:
         say(str(error))
         status = COULD_NOT_START

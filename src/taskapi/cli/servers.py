@@ -7,16 +7,21 @@ from msgspec import structs
 
 from taskapi.cli.rooms import explained
 from taskapi.config import Secret, Settings, load
+from taskapi.kit.embedded.external import check_addresses
 from taskapi.kit.embedded.secret import secret_of
 from taskapi.kit.embedded.servers import reach
 
 
 @contextmanager
-def resolved_settings() -> Iterator[Settings]:
-    """Give the settings with every address and the secret filled in; explains what keeps it from that."""
+def resolved_settings(*, own: bool = True) -> Iterator[Settings]:
+    """Give the settings with every address and the secret filled in; explains what keeps it from that.
+
+    `own=False`: wait for an instance rather than start servers, as whoever wants them for long has to.
+    """
     with explained():
         settings = load()
-        with reach(settings) as endpoints:
+        check_addresses(settings)
+        with reach(settings, own=own) as endpoints:
             secret, _ = secret_of(settings)
             yield structs.replace(
                 settings,

@@ -17,7 +17,7 @@ def worker(
     once: Annotated[bool, typer.Option(help="Do what there is to do now, report it, and exit.")] = False,
 ) -> None:
     """Run the background jobs: purge the trash, ended sessions, kept answers and old events."""
-    with resolved_settings() as settings:
+    with resolved_settings(own=once) as settings:
         if once:
             for name, count in with_rooms(settings, _once).items():
                 typer.echo(f"{name}: {count}")

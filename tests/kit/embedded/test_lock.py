@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,14 @@ def test_the_servers_of_a_dead_instance_are_waited_for(folder: Path) -> None:
         lock.release(held)
         assert lock.is_held(folder / "lock"), "free while its guardian is there"
     lock.release(lock.acquire(folder / "lock"))
+
+
+def test_a_command_is_waited_for(folder: Path) -> None:
+    held = lock.acquire(folder / "lock", lock.Holder.COMMAND)
+    releasing = threading.Timer(0.2, lock.release, [held])
+    releasing.start()
+    lock.release(lock.acquire(folder / "lock"))
+    releasing.join()
 
 
 def test_but_not_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from msgspec import structs
 from redis import Redis
 
 from taskapi.config import DatabaseSettings, RedisSettings, Secret, Settings
-from taskapi.kit.embedded import postgres
+from taskapi.kit.embedded import postgres, servers
 from taskapi.kit.embedded.account import Account
 from taskapi.kit.embedded.failures import StartFailed
 from taskapi.kit.embedded.servers import EmbeddedServers, reach
@@ -88,6 +88,20 @@ def test_sockets_whose_folder_has_a_long_path_lie_elsewhere_and_are_tidied_up(se
         sockets = Path(endpoints.redis.url.removeprefix("unix://")).parent
         assert not sockets.is_relative_to(deep)
     assert not sockets.exists()
+
+
+def test_servers_of_a_command_are_not_lent_to_another(settings: Settings, folder: Path) -> None:
+    with reach(settings):
+        assert (folder / "lock").exists()
+        assert not (folder / "servers.json").exists()
+
+
+def test_whoever_wants_servers_for_long_waits_for_an_instance(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "START_SECONDS", 0.2)
+    with pytest.raises(StartFailed, match="start `task-api serve`"), reach(settings, own=False):
+        pass
 
 
 def test_a_command_starts_its_own_servers_if_none_run(settings: Settings) -> None:

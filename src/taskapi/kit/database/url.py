@@ -15,6 +15,9 @@ HOST = r"(?:\[[^\]@]*\]|[^\[\]:@,]*)(?::\d*)?"
 PLACE = re.compile(rf"(?:.*@)?{HOST}(?:,{HOST})*", re.DOTALL)
 """`user:password@` and one host with its port, or several."""
 
+PORTS = re.compile(r":(\d+)(?=,|$)")
+HIGHEST_PORT = 65_535
+
 UNREADABLE = "the address cannot be read; in user and password, write / ? # [ ] as %2F %3F %23 %5B %5D"
 
 
@@ -55,6 +58,8 @@ def _split(url: str) -> SplitResult:
         raise ValueError("the address must start with postgresql://")
     if parts.fragment or not PLACE.fullmatch(parts.netloc):
         raise ValueError(UNREADABLE)
+    if any(int(port) > HIGHEST_PORT for port in PORTS.findall(parts.netloc.rpartition("@")[2])):
+        raise ValueError(f"a port is a number up to {HIGHEST_PORT}")
     return parts
 
 

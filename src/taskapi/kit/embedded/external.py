@@ -11,17 +11,33 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from redis import exceptions as redis_errors
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from taskapi.config import Settings, SettingsInvalid
 from taskapi.kit.database import url
 from taskapi.kit.embedded.failures import StartFailed
 
+REDIS_FORM = "the address is not of the form redis://user:password@host:port/0"
 WAIT_SECONDS = 30
 ATTEMPT_SECONDS = 5
 POLL_SECONDS = 0.25
 DATABASE_AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError)
 REDIS_AWAY = (OSError, redis_errors.ConnectionError, redis_errors.TimeoutError)
+
+
+def check_addresses(settings: Settings) -> None:
+    """Raise `SettingsInvalid` for an address in the settings that cannot be read."""
+    for name, database in (("DATABASE_URL", settings.database.url), ("DATABASE_READ_URL", settings.database.read_url)):
+        try:
+            url.parse(database.reveal() if database else "postgresql://")
+        except ValueError as error:
+            raise SettingsInvalid(f"{name}: {error}") from None
+    try:
+        parse_url(settings.redis.url.reveal() if settings.redis.url else "redis://")
+    except ValueError:  # which quotes a part of the URL
+        raise SettingsInvalid(f"REDIS_URL: {REDIS_FORM}") from None
 
 
 def wait_for_database(address: str, *, seconds: float = WAIT_SECONDS) -> None:
@@ -45,7 +61,7 @@ def wait_for_redis(address: str, *, seconds: float = WAIT_SECONDS) -> None:
     except redis_errors.RedisError as error:
         raise StartFailed(f"REDIS_URL: {error}") from None
     except ValueError:
-        raise StartFailed("REDIS_URL is not of the form redis://user:password@host:port/0") from None
+        raise StartFailed(f"REDIS_URL: {REDIS_FORM}") from None
 
 
 async def _log_in(dsn: str) -> None:

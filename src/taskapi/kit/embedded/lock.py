@@ -7,6 +7,7 @@ as in use until the servers of a killed instance have really stopped.
 import fcntl
 import os
 import time
+from enum import StrEnum
 from pathlib import Path
 
 import psutil
@@ -19,22 +20,32 @@ RELEASE_SECONDS = 30
 POLL_SECONDS = 0.05
 
 
-def acquire(path: Path) -> int:
-    """Lock the file and return its descriptor; raises `StartFailed` if an instance has it.
+class Holder(StrEnum):
+    """For what the folder is used."""
 
-    The servers of an instance that is gone are given the time to stop.
+    INSTANCE = "instance"
+    """Until somebody stops it."""
+
+    COMMAND = "command"
+    """For a moment; whoever comes meanwhile waits."""
+
+
+def acquire(path: Path, holder: Holder = Holder.INSTANCE) -> int:
+    """Lock the file for `holder` and return its descriptor; raises `StartFailed` if an instance has it.
+
+    A command, and the servers of an instance that is gone, are given the time to end.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + RELEASE_SECONDS
     while not _locked(descriptor):
-        holder = holder_of(path)
-        if holder is not None or time.monotonic() > deadline:
+        process, kind = holder_of(path)
+        if kind is Holder.INSTANCE or time.monotonic() > deadline:
             os.close(descriptor)
-            who = f"process {holder}" if holder else "the servers of an instance that has ended"
+            who = f"process {process}" if process else "the servers of an instance that has ended"
             raise StartFailed(f"Another instance ({who}) uses {path.parent}; stop it, or set TASK_API_DATA_DIR.")
         time.sleep(POLL_SECONDS)
     os.truncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    os.pwrite(descriptor, f"{os.getpid()} {holder}".encode(), 0)
     return descriptor
 
 
@@ -44,18 +55,19 @@ def release(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def holder_of(path: Path) -> int | None:
-    """Return the process that took the lock last, if it is still there."""
+def holder_of(path: Path) -> tuple[int, Holder] | tuple[None, None]:
+    """Return the process that took the lock last and for what, if it is still there."""
     try:
-        process = psutil.Process(int(path.read_text()))
+        number, kind = path.read_text().split()
+        process, holder = psutil.Process(int(number)), Holder(kind)
     except (OSError, ValueError, psutil.NoSuchProcess):
-        return None
-    return process.pid if is_alive(process) else None
+        return None, None
+    return (process.pid, holder) if is_alive(process) else (None, None)
 
 
 def was_killed(path: Path) -> bool:
     """Say whether the last instance ended without letting go, so that a worker of it may still be about to end."""
-    return path.exists() and path.stat().st_size > 0 and holder_of(path) is None
+    return path.exists() and path.stat().st_size > 0 and holder_of(path)[0] is None
 
 
 def is_held(path: Path) -> bool:

@@ -8,6 +8,7 @@ pid file, servers that survived, an unclean database.
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,9 @@ from taskapi.kit.embedded.programs import find_postgres, find_valkey
 SPARE_CONNECTIONS = 20
 """Beyond one process's pool: the command line, a second worker during a change-over, a person with psql."""
 LEAST_CONNECTIONS = 50
+START_SECONDS = 30
+"""How long a command waits for an instance that starts."""
+POLL_SECONDS = 0.1
 
 
 class Endpoint(Struct, frozen=True):
@@ -57,8 +61,9 @@ class Started(Struct, frozen=True):
 class EmbeddedServers:
     """Starts what the settings do not name; `with` gives the endpoints."""
 
-    def __init__(self, settings: Settings, *, durable: bool = True) -> None:
+    def __init__(self, settings: Settings, *, holder: lock.Holder = lock.Holder.INSTANCE, durable: bool = True) -> None:
         """`durable=False` is for tests: faster, and nothing survives a power failure."""
+        self._holder = holder
         self._settings = settings
         self._durable = durable
         self._guard: Guard | None = None
@@ -91,7 +96,7 @@ class EmbeddedServers:
     def _start(self) -> Started:
         account = server_account(self._settings.embedded.embedded_user)
         place = folders.prepare(self.root, account)
-        held = lock.acquire(place.lock)
+        held = lock.acquire(place.lock, self._holder)
         self._closing.callback(lock.release, held)
         _stop_leftovers(place)
         self._closing.callback(_stop_leftovers, place)  # if the guardian itself was killed
@@ -110,9 +115,14 @@ class EmbeddedServers:
             None if database is None else database.description,
             None if redis is None else redis.description,
         )
-        _write_state(place.state, started)
-        self._closing.callback(place.state.unlink, missing_ok=True)
+        if self._holder is lock.Holder.INSTANCE:
+            self._lend(place.state, started)
         return started
+
+    def _lend(self, state: Path, started: Started) -> None:
+        """Let commands find the servers, which are there until somebody stops them."""
+        _write_state(state, started)
+        self._closing.callback(state.unlink, missing_ok=True)
 
     def _postgres(self, place: Folders, sockets: Path, account: Account | None) -> ServerPlan:
         data = place.postgres
@@ -137,14 +147,35 @@ class EmbeddedServers:
 
 
 @contextlib.contextmanager
-def reach(settings: Settings) -> Iterator[Endpoints]:
-    """Give the endpoints of the instance that runs on this data folder; if none runs, start servers for this block."""
+def reach(settings: Settings, *, own: bool = True) -> Iterator[Endpoints]:
+    """Give the endpoints of the instance that runs on this data folder, which is waited for while it starts.
+
+    If none runs, start servers for this block, unless `own` is false: then `StartFailed` is raised.
+    """
+    given = settings.database.url is not None and settings.redis.url is not None
     place = Folders(folders.data_folder(settings.embedded.data_dir))
-    if lock.is_held(place.lock) and place.state.exists():
-        yield _endpoints(settings, msgspec.json.decode(place.state.read_bytes(), type=Started))
+    started = None if given else _lent(place, patient=not own)
+    if started is not None:
+        yield _endpoints(settings, started)
         return
-    with EmbeddedServers(settings) as endpoints:
+    if not own and not given:
+        raise StartFailed(
+            "No instance runs on this data folder; start `task-api serve`, or name servers by their URLs."
+        )
+    with EmbeddedServers(settings, holder=lock.Holder.COMMAND) as endpoints:
         yield endpoints
+
+
+def _lent(place: Folders, *, patient: bool) -> Started | None:
+    """Return the servers of the instance that runs or is just starting, which the patient wait for anyway."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        if lock.is_held(place.lock) and place.state.exists():
+            return msgspec.json.decode(place.state.read_bytes(), type=Started)
+        is_starting = lock.holder_of(place.lock)[1] is lock.Holder.INSTANCE
+        if not (is_starting or patient) or time.monotonic() > deadline:
+            return None
+        time.sleep(POLL_SECONDS)
 
 
 def _stop_leftovers(place: Folders) -> None:
