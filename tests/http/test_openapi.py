@@ -196,6 +196,14 @@ def test_a_body_is_closed_to_fields_that_nobody_knows(operation: Operation) -> N
 
 
 @every_operation
+def test_every_answer_has_an_example_without_gaps(operation: Operation) -> None:
+    for response in operation.data["responses"].values():
+        for content in response.get("content", {}).values():
+            example = resolved(content["examples"]["answer"])["value"]
+            assert "" not in example.values()
+
+
+@every_operation
 def test_examples_are_what_the_schema_allows(operation: Operation) -> None:
     parts = [operation.data.get("requestBody", {}), *operation.data["responses"].values()]
     for content in (content for part in parts for content in part.get("content", {}).values()):

@@ -27,8 +27,7 @@ LONGEST_EMAIL = 254
 """What fits into the envelope of a letter (RFC 5321 §4.5.3.1.3, erratum 1690)."""
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
-LONGEST_DECOMPOSED = 4 * LONGEST_PASSWORD
-"""Before it is composed, a letter may be several characters; some keyboards send them so."""
+"""In the composed form: some keyboards send a letter and its accent as two characters."""
 
 Email = Annotated[
     str,
@@ -53,7 +52,6 @@ Name = Annotated[
 NewPassword = Annotated[
     str,
     Meta(
-        max_length=LONGEST_DECOMPOSED,
         extra_json_schema={"minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
         description="Any 8 to 128 characters that are not among the most common passwords.",
         examples=["correct horse battery staple"],
@@ -63,7 +61,6 @@ Password = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=LONGEST_DECOMPOSED,
         extra_json_schema={"maxLength": LONGEST_PASSWORD},
         description="The current password.",
         examples=["correct horse battery staple"],
@@ -100,6 +97,7 @@ class Login(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def violations(self) -> Iterator[Violation]:
         """Yield what only the finished text shows."""
         yield from _email_violations(self.email)
+        yield from _length_violations(self.password, "/password")
 
 
 class MeChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -112,7 +110,6 @@ class MeChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             str,
             Meta(
                 min_length=1,
-                max_length=LONGEST_DECOMPOSED,
                 extra_json_schema={"maxLength": LONGEST_PASSWORD},
                 description="The current one; needed for another e-mail.",
             ),
@@ -125,6 +122,7 @@ class MeChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         change = self.change()
         yield from _email_violations(change.email) if change.email is not None else ()
         yield from _name_violations(change.name) if change.name is not None else ()
+        yield from _length_violations(change.password, "/password") if change.password is not None else ()
 
     def change(self) -> AccountChange:
         """Return the change in the domain's words."""
@@ -142,6 +140,7 @@ class PasswordChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, r
 
     def violations(self) -> Iterator[Violation]:
         """Yield what only the finished text shows."""
+        yield from _length_violations(self.current_password, "/currentPassword")
         yield from _password_violations(self.new_password, "/newPassword")
 
 
@@ -153,14 +152,18 @@ class Removal(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         self.password = normalized(self.password)
 
+    def violations(self) -> Iterator[Violation]:
+        """Yield what only the finished text shows."""
+        yield from _length_violations(self.password, "/password")
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A person, as they see themselves."""
 
     id: UUID
-    email: str
-    name: str
-    role: Role
+    email: Annotated[str, Meta(examples=["ada@example.org"])]
+    name: Annotated[str, Meta(examples=["Ada Lovelace"])]
+    role: Annotated[Role, Meta(examples=["user"])]
     created_at: datetime
 
 
@@ -173,7 +176,7 @@ class Me(msgspec.Struct, frozen=True):
 class LoginAnswer(msgspec.Struct, frozen=True):
     """The token to send as `Authorization: Bearer <token>`, and whose it is."""
 
-    token: str
+    token: Annotated[str, Meta(examples=["eyJhbGciOiJIUzI1NiIsImtpZCI6IjAx…"])]
     user: Account
 
 
@@ -181,8 +184,8 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A session; `current` says whether it is the one that asks."""
 
     id: UUID
-    device: str
-    address: str
+    device: Annotated[str, Meta(examples=["Firefox on Linux"])]
+    address: Annotated[str, Meta(examples=["192.0.2.7"])]
     created_at: datetime
     last_seen_at: datetime
     current: bool
@@ -226,7 +229,11 @@ def _name_violations(name: str) -> Iterator[Violation]:
 
 
 def _password_violations(password: str, pointer: str) -> Iterator[Violation]:
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        yield Violation(pointer, f"Expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    elif is_common(password):
+    yield from _length_violations(password, pointer, SHORTEST_PASSWORD)
+    if is_common(password):
         yield Violation(pointer, "This password is among those that everybody tries first; choose another one")
+
+
+def _length_violations(password: str, pointer: str, shortest: int = 1) -> Iterator[Violation]:
+    if not shortest <= len(password) <= LONGEST_PASSWORD:
+        yield Violation(pointer, f"Expected {shortest} to {LONGEST_PASSWORD} characters")

@@ -20,6 +20,7 @@ from litestar.routes import HTTPRoute
 from taskapi.http.authentication import PUBLIC
 from taskapi.http.body import ApiRequest
 from taskapi.http.conditional import LONGEST
+from taskapi.http.examples import add_examples
 from taskapi.http.policy import LIMITS, LimitClass
 from taskapi.http.problems import MEDIA_TYPE, Problem
 
@@ -91,6 +92,7 @@ def document(routers: Sequence[Router], version: str) -> dict[str, Any]:
     public = _public_operations(app)
     for path, method, operation in _operations(found):
         _complete(path, method, operation, public=operation["operationId"] in public)
+    add_examples(found)
     return found
 
 

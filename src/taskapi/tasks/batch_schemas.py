@@ -92,7 +92,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class OperationResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one operation alone would have been answered: 201 and 200 with the task, 204 without."""
 
-    status: int
+    status: Annotated[int, Meta(examples=[201])]
     task: Task | UnsetType = UNSET
 
 

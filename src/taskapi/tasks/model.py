@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from taskapi.errors import Missing
 
@@ -32,11 +34,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Something to do, as its owner sees it. Times are UTC."""
 
     id: UUID
-    title: str
-    description: str
-    status: Status
-    priority: Priority
-    labels: tuple[str, ...]
+    title: Annotated[str, Meta(examples=["Buy milk"])]
+    description: Annotated[str, Meta(examples=["Two litres, the blue one."])]
+    status: Annotated[Status, Meta(examples=["todo"])]
+    priority: Annotated[Priority, Meta(examples=["none"])]
+    labels: Annotated[tuple[str, ...], Meta(examples=[["home", "shopping"]])]
     due_at: datetime | None
     completed_at: datetime | None
     """Set exactly while the status is `done`."""
@@ -55,11 +57,11 @@ class TrashedTask(Task, frozen=True, kw_only=True, rename="camel"):
 class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """How many tasks there are, by status; `overdue` ones are not done and were due before now."""
 
-    todo: int
-    in_progress: int
-    done: int
-    total: int
-    overdue: int
+    todo: Annotated[int, Meta(examples=[3])]
+    in_progress: Annotated[int, Meta(examples=[1])]
+    done: Annotated[int, Meta(examples=[8])]
+    total: Annotated[int, Meta(examples=[12])]
+    overdue: Annotated[int, Meta(examples=[2])]
 
 
 VersionCheck = Callable[[int], None]

@@ -16,9 +16,9 @@ class UserView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A person, as an administrator sees them."""
 
     id: UUID
-    email: str
-    name: str
-    role: Role
+    email: Annotated[str, Meta(examples=["ada@example.org"])]
+    name: Annotated[str, Meta(examples=["Ada Lovelace"])]
+    role: Annotated[Role, Meta(examples=["user"])]
     created_at: datetime
     disabled: bool
 
@@ -26,8 +26,10 @@ class UserView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an administrator changes about a person: a merge, so what is absent stays."""
 
-    role: Annotated[Role, Meta(description="What the person may do.")] | UnsetType = UNSET
-    disabled: Annotated[bool, Meta(description="Whether the person is locked out.")] | UnsetType = UNSET
+    role: Annotated[Role, Meta(description="What the person may do.", examples=["admin"])] | UnsetType = UNSET
+    disabled: Annotated[bool, Meta(description="Whether the person is locked out.", examples=[False])] | UnsetType = (
+        UNSET
+    )
 
     def standing(self) -> Standing:
         """Return the change in the domain's words."""
