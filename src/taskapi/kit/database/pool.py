@@ -18,6 +18,7 @@ from taskapi.kit.clock import Clock
 from taskapi.kit.database import deferral, url
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
+from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.transaction import Around, Transaction, Unit
 
 CONNECT_SECONDS = 5
@@ -79,6 +80,10 @@ class Database:
             if waiting is None:
                 await unit.commit()
 
+    def lone(self, seconds: float) -> LoneConnection:
+        """Return a connection of its own, each use of which takes at most `seconds`; the caller closes it."""
+        return LoneConnection(self._address.dsn, self._server_settings(), seconds)
+
     @property
     def _pool(self) -> "asyncpg.Pool[Any]":
         assert self._opened is not None, "the database is not open"
@@ -106,14 +111,18 @@ class Database:
             command_timeout=seconds + 1,
             init=_bound_transactions,
             reset=_leave_as_it_is,
-            server_settings={
-                "application_name": "task-api",
-                "statement_timeout": f"{seconds}s",
-                "lock_timeout": f"{min(seconds, 3)}s",
-                "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
-                **({"search_path": self._address.search_path} if self._address.search_path else {}),
-            },
+            server_settings=self._server_settings(),
         )
+
+    def _server_settings(self) -> dict[str, str]:
+        seconds = self._settings.statement_timeout
+        return {
+            "application_name": "task-api",
+            "statement_timeout": f"{seconds}s",
+            "lock_timeout": f"{min(seconds, 3)}s",
+            "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
+            **({"search_path": self._address.search_path} if self._address.search_path else {}),
+        }
 
 
 async def _bound_transactions(connection: "asyncpg.Connection[Any]") -> None:

@@ -1,0 +1,177 @@
+"""Turns a question into the commands of one trip, and their answers into an admission."""
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from taskapi.contracts.identity import Principal
+from taskapi.gate import keys, scripts
+from taskapi.gate.admission import Admission, Counter, Question, Source, Verdict
+from taskapi.gate.calls import AdmitCall, Call, Command, Part, Unreachable, script_command
+from taskapi.gate.counts import Counts
+from taskapi.gate.lease import Lease
+from taskapi.gate.line import Line
+from taskapi.gate.local_limits import LocalLimits
+from taskapi.gate.nodes import Nodes, slot_of
+from taskapi.gate.sessions import Sessions
+from taskapi.gate.visitors import Visitor, Visitors
+
+ALIVE, ENDED = 1, 2
+TOKENS_AT_ONCE = 256
+
+
+class Questions:
+    """Asks and understands."""
+
+    def __init__(
+        self, nodes: Nodes, lease: Lease, sessions: Sessions, local_limits: LocalLimits, counts: Counts
+    ) -> None:
+        self._nodes = nodes
+        self._lease = lease
+        self._sessions = sessions
+        self._local_limits = local_limits
+        self._counts = counts
+        self._visitors = Visitors()
+        self._tokens: list[bytes] = []
+
+    async def answer(self, question: Question) -> Admission:
+        """Return what is known after one trip, or without it; raises Overloaded."""
+        self._counts.questions += 1
+        if question.user_id is None or question.session_id is None:
+            return await self._count(question)
+        visitor = self._visitors.find(question.user_id, question.session_id)
+        line = self._nodes.line(visitor.slot)
+        own, others = _sorted(question.counters, visitor.subject)
+        try:
+            call = self._ask(line, visitor, question, own)
+            elsewhere = self._ask_others(others) if others else ()
+            reply = await call.future  # type: ignore[misc]  # an AdmitCall has one
+            verdicts = await _verdicts(elsewhere) if elsewhere else ()
+        except Unreachable:
+            return await self._without_redis(visitor, question)
+        serves = self._lease.serves(self._nodes.identity) and call.epoch == line.epoch
+        if reply[0] == ENDED and serves:
+            return Admission(principal=None)
+        if own:
+            verdicts = (*_read_verdicts(own, reply, 5), *verdicts)
+        principal = await self._principal(visitor, reply, call.epoch, serves)
+        if not serves:
+            return Admission(principal=principal, verdicts=verdicts)
+        return self._admission(question, principal, verdicts, reply, call.epoch)
+
+    def _ask(self, line: Line, visitor: Visitor, question: Question, own: Sequence[Counter]) -> AdmitCall:
+        body = question.body_key
+        names: Command = visitor.keys if body is None else (*visitor.keys, body.encode())
+        field = b"" if question.field is None else question.field.encode()
+        rates: Command = ()
+        for counter in own:
+            names = (*names, visitor.limit(counter.allowance.name))
+            rates = (*rates, *_rate(counter))
+        arguments = (self._token(), field, question.held or b"", b"0" if body is None else b"1", *rates)
+        call = AdmitCall(names, arguments, asyncio.get_running_loop().create_future(), visitor.slot)
+        line.ask(call)
+        return call
+
+    def _ask_others(self, others: Sequence[Counter]) -> "list[tuple[list[Counter], Call]]":
+        """Ask for the counters of other subjects, each in the same trip as the rest where the server is the same."""
+        by_subject: dict[str, list[Counter]] = defaultdict(list)
+        for counter in others:
+            by_subject[counter.subject].append(counter)
+        asked = [(counters, _count_call(counters)) for counters in by_subject.values()]
+        for _, call in asked:
+            self._nodes.line(call.slot).ask(call)
+        return asked
+
+    async def _count(self, question: Question) -> Admission:
+        """Answer a question about nobody in particular."""
+        if not question.counters:
+            return Admission(principal=None)
+        try:
+            return Admission(principal=None, verdicts=await _verdicts(self._ask_others(question.counters)))
+        except Unreachable:
+            self._counts.fallbacks += 1
+            return Admission(principal=None, verdicts=self._local_limits.count(question.counters), source=Source.LOCAL)
+
+    async def _principal(self, visitor: Visitor, reply: Any, epoch: bytes, serves: bool) -> Principal | None:
+        if not serves:
+            return await self._sessions.load(visitor, None, b"")
+        if reply[0] == ALIVE:
+            principal = self._sessions.recognize(visitor, reply[1])
+            return principal or await self._sessions.load(visitor, None, epoch)
+        return await self._sessions.load(visitor, None if reply[1] is None else epoch + reply[1], epoch)
+
+    def _admission(
+        self,
+        question: Question,
+        principal: Principal | None,
+        verdicts: tuple[Verdict, ...],
+        reply: Any,
+        epoch: bytes,
+    ) -> Admission:
+        counts, version, is_fresh, body = self._counts, reply[2], reply[3] == 1, reply[4]
+        if question.field is not None:
+            counts.held += is_fresh
+            counts.bodies += body is not None
+            counts.outdated += question.held is not None and not is_fresh
+            counts.writes_seen += version is None
+        return Admission(
+            principal=principal,
+            verdicts=verdicts,
+            stamp=None if version is None else epoch + version,
+            held_is_fresh=is_fresh,
+            body=body,
+        )
+
+    async def _without_redis(self, visitor: Visitor, question: Question) -> Admission:
+        """Let PostgreSQL say who it is, and count in this process."""
+        self._counts.fallbacks += 1
+        verdicts = self._local_limits.count(question.counters)
+        principal = await self._sessions.load(visitor, None, b"")
+        return Admission(principal=principal, verdicts=verdicts, source=Source.LOCAL)
+
+    def _token(self) -> bytes:
+        """Return 96 random bits; asking the machine for many at once is cheaper."""
+        if not self._tokens:
+            many = os.urandom(12 * TOKENS_AT_ONCE)
+            self._tokens = [many[at : at + 12] for at in range(0, len(many), 12)]
+        return self._tokens.pop()
+
+
+def _sorted(counters: Sequence[Counter], subject: str) -> tuple[Sequence[Counter], Sequence[Counter]]:
+    """Return the counters of `subject` and the others."""
+    own = [counter for counter in counters if counter.subject == subject]
+    if len(own) == len(counters):
+        return counters, ()
+    return own, [counter for counter in counters if counter.subject != subject]
+
+
+def _rate(counter: Counter) -> tuple[Part, Part]:
+    """Return interval and burst in whole microseconds; what does not divide is rounded against the caller."""
+    allowance = counter.allowance
+    interval = -(-allowance.seconds * 1_000_000 // allowance.requests)
+    return interval, interval * allowance.requests
+
+
+def _count_call(counters: Sequence[Counter]) -> Call:
+    names = tuple(keys.limit(counter.subject, counter.allowance.name) for counter in counters)
+    rates = [part for counter in counters for part in _rate(counter)]
+    command = script_command(scripts.COUNT, names, *rates)
+    return Call(command, asyncio.get_running_loop().create_future(), slot_of(names[0]))
+
+
+async def _verdicts(asked: "Sequence[tuple[list[Counter], Call]]") -> tuple[Verdict, ...]:
+    verdicts: tuple[Verdict, ...] = ()
+    for counters, call in asked:
+        assert call.future is not None
+        verdicts = (*verdicts, *_read_verdicts(counters, await call.future, 0))
+    return verdicts
+
+
+def _read_verdicts(counters: Sequence[Counter], reply: Any, at: int) -> tuple[Verdict, ...]:
+    verdicts = []
+    for counter in counters:
+        verdicts.append(Verdict(counter, reply[at], reply[at + 1] / 1_000_000, reply[at + 2] / 1_000_000))
+        at += 3
+    return tuple(verdicts)
