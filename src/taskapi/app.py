@@ -18,12 +18,12 @@ from taskapi.config import Settings, load
 from taskapi.errors import Error
 from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
+from taskapi.gate.gate import Gate
 from taskapi.gate.limits import Limits
 from taskapi.gate.loads import Loads
 from taskapi.gate.memory import Memory
 from taskapi.gate.middleware import Entrance
 from taskapi.gate.responses import Responses
-from taskapi.gate.gate import Gate
 from taskapi.http import docs, health, idempotency, openapi, problems
 from taskapi.http.address import Addresses
 from taskapi.http.authentication import Authentication, provide_caller
