@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
-from taskapi.gate.scripts import ADMIT, Script
+import hiredis
+
+from taskapi.gate.scripts import Script
 
 Part = bytes | int
 Command = tuple[Part, ...]
@@ -16,20 +18,21 @@ class Unreachable(Exception):
 class Call:
     """A command that waits for its answer; one without a future is sent for its effect only."""
 
-    __slots__ = ("_command", "epoch", "future", "retried", "slot")
+    __slots__ = ("_command", "epoch", "future", "retries", "slot")
 
     def __init__(self, command: Command, future: "asyncio.Future[Any] | None", slot: int = 0) -> None:
         self._command = command
         self.future = future
         self.slot = slot
-        self.retried = False
+        self.retries = 0
+        """How often it was sent again because the server said that it had not run it."""
         self.epoch = b""
         """That of the server it was sent to."""
 
-    def command(self, epoch: bytes) -> Command:
-        """Return the parts to send to a server of this epoch."""
+    def packed(self, epoch: bytes) -> bytes:
+        """Return what goes to a server of this epoch."""
         self.epoch = epoch
-        return self._command
+        return packed(self._command)
 
     def answer(self, reply: Any) -> None:
         """Hand the answer to whoever waits."""
@@ -42,19 +45,10 @@ class Call:
             self.future.set_exception(Unreachable(reason))
 
 
-class AdmitCall(Call):
-    """The question of a request, which names the epoch of the server that it reaches."""
-
-    __slots__ = ("_keys",)
-
-    def __init__(self, keys: Command, arguments: Command, future: "asyncio.Future[Any]", slot: int) -> None:
-        super().__init__(arguments, future, slot)
-        self._keys = keys
-
-    def command(self, epoch: bytes) -> Command:
-        """Return the parts to send to a server of this epoch."""
-        self.epoch = epoch
-        return (b"EVALSHA", ADMIT.digest, len(self._keys), *self._keys, epoch, *self._command)
+def packed(command: Command) -> bytes:
+    """Return a command as it goes over the wire."""
+    whole: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub knows tuples of one part only
+    return whole
 
 
 def script_command(script: Script, keys: Command, *arguments: Part) -> Command:

@@ -10,16 +10,11 @@ from typing import Any
 
 import hiredis
 
-from taskapi.gate.calls import Command
-
 GRACE_SECONDS = 0.02
 """After a time-out: a process that stood still itself finds the answer in its socket before it blames Redis."""
 
 Done = Callable[[list[Any] | None], None]
 """Takes the answers in order; None if the connection broke."""
-
-
-_packed: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows tuples of one part only
 
 
 class Connection(asyncio.Protocol):
@@ -36,14 +31,14 @@ class Connection(asyncio.Protocol):
         self._expected = 0
         self.is_broken = False
 
-    def fly(self, commands: Sequence[Command], done: Done) -> None:
+    def fly(self, commands: Sequence[bytes], done: Done) -> None:
         """Send a batch; `done` is called once."""
         assert self._done is None, "a batch is in flight"
         self._done, self._replies, self._expected = done, [], len(commands)
         if self.is_broken or self._transport is None:
             self._finish(None)
             return
-        self._transport.write(b"".join(map(_packed, commands)))
+        self._transport.write(b"".join(commands))
         self._timer = self._loop.call_later(self._seconds, self._late)
 
     def close(self) -> None:

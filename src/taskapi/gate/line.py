@@ -15,7 +15,7 @@ import hiredis
 from taskapi.gate import identity, scripts
 from taskapi.gate.address import Address
 from taskapi.gate.breaker import Breaker
-from taskapi.gate.calls import Call, Command, Unreachable
+from taskapi.gate.calls import Call, Command, Unreachable, packed
 from taskapi.gate.connection import Connection
 from taskapi.gate.counts import Counts
 from taskapi.gate.identity import Identity
@@ -35,7 +35,7 @@ LOST = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "MISCONF")
 """What a server says that is not, or not any more, the one to talk to: look again who is there."""
 
 ELSEWHERE = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
-LOAD_SCRIPTS: list[Command] = [(b"SCRIPT", b"LOAD", script.text) for script in scripts.ALL]
+LOAD_SCRIPTS = [packed((b"SCRIPT", b"LOAD", script.text)) for script in scripts.ALL]
 
 Redirect = Callable[[Call, str], None]
 """Takes a call that another node of the cluster must answer, and what the server said."""
@@ -124,7 +124,7 @@ class Line:
         before = LOAD_SCRIPTS if self._lacks_scripts else []
         self._lacks_scripts = False
         epoch = self.epoch
-        commands = [*before, *[call.command(epoch) for call in batch]]
+        commands = [*before, *[call.packed(epoch) for call in batch]]
         self._counts.trips += 1
         self._counts.commands += len(batch)
         connection.fly(commands, lambda replies: self._land(batch, replies and replies[len(before) :]))
@@ -150,8 +150,8 @@ class Line:
 
     def _refuse(self, call: Call, error: str) -> None:
         code = error.partition(" ")[0]
-        if code == "NOSCRIPT" and not call.retried:
-            call.retried = self._lacks_scripts = True
+        if code == "NOSCRIPT" and not call.retries:
+            call.retries, self._lacks_scripts = 1, True
             self._waiting.appendleft(call)
         elif code in ELSEWHERE:
             self._redirect(call, error)
@@ -213,7 +213,7 @@ class Line:
 
 async def _enter(connection: Connection, address: Address) -> Identity:
     """Log in, load the scripts, and see who is there; raises Unreachable if it is nobody who can serve."""
-    commands = [*_log_in(address), *LOAD_SCRIPTS, identity.INFO]
+    commands = [*map(packed, _log_in(address)), *LOAD_SCRIPTS, packed(identity.INFO)]
     answered: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
 
     def land(replies: list[Any] | None) -> None:

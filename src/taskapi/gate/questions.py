@@ -9,10 +9,10 @@ from typing import Any
 from taskapi.contracts.identity import Principal
 from taskapi.gate import keys, scripts
 from taskapi.gate.admission import Admission, Counter, Question, Source, Verdict
-from taskapi.gate.calls import AdmitCall, Call, Command, Part, Unreachable, script_command
+from taskapi.gate.calls import Call, Unreachable, script_command
 from taskapi.gate.counts import Counts
+from taskapi.gate.forms import Form, rate
 from taskapi.gate.lease import Lease
-from taskapi.gate.line import Line
 from taskapi.gate.local_limits import LocalLimits
 from taskapi.gate.nodes import Nodes, slot_of
 from taskapi.gate.sessions import Sessions
@@ -20,6 +20,32 @@ from taskapi.gate.visitors import Visitor, Visitors
 
 ALIVE, ENDED = 1, 2
 TOKENS_AT_ONCE = 256
+
+
+class AdmitCall(Call):
+    """The question of a request, which names the epoch of the server that it reaches."""
+
+    __slots__ = ("_floor", "_form", "_question", "question_future")
+
+    def __init__(self, form: Form, floor: bytes, question: Question, future: "asyncio.Future[Any]", slot: int) -> None:
+        super().__init__((), future, slot)
+        self.question_future = future
+        self._form = form
+        self._floor = floor
+        self._question = question
+
+    def packed(self, epoch: bytes) -> bytes:
+        """Return what goes to a server of this epoch."""
+        self.epoch = epoch
+        question = self._question
+        field, key = question.field, question.body_key
+        return self._form.write(
+            epoch,
+            self._floor,
+            question.held,
+            b"" if field is None else field.encode(),
+            None if key is None else key.encode(),
+        )
 
 
 class Questions:
@@ -42,36 +68,27 @@ class Questions:
         if question.user_id is None or question.session_id is None:
             return await self._count(question)
         visitor = self._visitors.find(question.user_id, question.session_id)
-        line = self._nodes.line(visitor.slot)
-        own, others = _sorted(question.counters, visitor.subject)
+        form = visitor.form(question.counters)
         try:
-            call = self._ask(line, visitor, question, own)
-            elsewhere = self._ask_others(others) if others else ()
-            reply = await call.future  # type: ignore[misc]  # an AdmitCall has one
+            call = self._ask(visitor, form, question)
+            elsewhere = self._ask_others(form.others) if form.others else ()
+            reply = await call.question_future
             verdicts = await _verdicts(elsewhere) if elsewhere else ()
         except Unreachable:
             return await self._without_redis(visitor, question)
-        serves = self._lease.serves(self._nodes.identity) and call.epoch == line.epoch
+        serves = self._lease.serves(self._nodes.identity) and call.epoch == self._nodes.line(visitor.slot).epoch
         if reply[0] == ENDED and serves:
             return Admission(principal=None)
-        if own:
-            verdicts = (*_read_verdicts(own, reply, 5), *verdicts)
+        if form.own:
+            verdicts = (*_read_verdicts(form.own, reply, 5), *verdicts)
         principal = await self._principal(visitor, reply, call.epoch, serves)
         if not serves:
             return Admission(principal=principal, verdicts=verdicts)
         return self._admission(question, principal, verdicts, reply, call.epoch)
 
-    def _ask(self, line: Line, visitor: Visitor, question: Question, own: Sequence[Counter]) -> AdmitCall:
-        body = question.body_key
-        names: Command = visitor.keys if body is None else (*visitor.keys, body.encode())
-        field = b"" if question.field is None else question.field.encode()
-        rates: Command = ()
-        for counter in own:
-            names = (*names, visitor.limit(counter.allowance.name))
-            rates = (*rates, *_rate(counter))
-        arguments = (self._token(), field, question.held or b"", b"0" if body is None else b"1", *rates)
-        call = AdmitCall(names, arguments, asyncio.get_running_loop().create_future(), visitor.slot)
-        line.ask(call)
+    def _ask(self, visitor: Visitor, form: Form, question: Question) -> AdmitCall:
+        call = AdmitCall(form, self._token(), question, asyncio.get_running_loop().create_future(), visitor.slot)
+        self._nodes.line(visitor.slot).ask(call)
         return call
 
     def _ask_others(self, others: Sequence[Counter]) -> "list[tuple[list[Counter], Call]]":
@@ -139,24 +156,9 @@ class Questions:
         return self._tokens.pop()
 
 
-def _sorted(counters: Sequence[Counter], subject: str) -> tuple[Sequence[Counter], Sequence[Counter]]:
-    """Return the counters of `subject` and the others."""
-    own = [counter for counter in counters if counter.subject == subject]
-    if len(own) == len(counters):
-        return counters, ()
-    return own, [counter for counter in counters if counter.subject != subject]
-
-
-def _rate(counter: Counter) -> tuple[Part, Part]:
-    """Return interval and burst in whole microseconds; what does not divide is rounded against the caller."""
-    allowance = counter.allowance
-    interval = -(-allowance.seconds * 1_000_000 // allowance.requests)
-    return interval, interval * allowance.requests
-
-
 def _count_call(counters: Sequence[Counter]) -> Call:
     names = tuple(keys.limit(counter.subject, counter.allowance.name) for counter in counters)
-    rates = [part for counter in counters for part in _rate(counter)]
+    rates = [part for counter in counters for part in rate(counter)]
     command = script_command(scripts.COUNT, names, *rates)
     return Call(command, asyncio.get_running_loop().create_future(), slot_of(names[0]))
 

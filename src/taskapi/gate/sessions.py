@@ -15,7 +15,7 @@ from taskapi.gate.calls import script_command
 from taskapi.gate.counts import Counts
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.places import Places
-from taskapi.gate.uses import Uses
+from taskapi.gate.uses import SEEN_SECONDS, Uses
 from taskapi.gate.visitors import Visitor, copy_of
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import Database
@@ -44,11 +44,13 @@ class Sessions:
 
     def recognize(self, visitor: Visitor, copy: bytes) -> Principal | None:
         """Return the caller whom a fresh copy names; None if only PostgreSQL can say whether the session lives."""
-        liveness = visitor.read(copy)
+        visitor.read(copy, self._idle)
         now = self._clock()
-        if not liveness.is_alive(now, self._idle):
+        moment = now.timestamp()
+        if moment >= visitor.alive_until:
             return None
-        self.uses.note(visitor, now)
+        if moment - visitor.noted_at >= SEEN_SECONDS:
+            self.uses.note(visitor, now)
         return visitor.principal
 
     async def load(self, visitor: Visitor, stamp: bytes | None, epoch: bytes) -> Principal | None:
@@ -59,8 +61,9 @@ class Sessions:
             if found is None and epoch:
                 self.bury(visitor.user_id, visitor.session_id, epoch)
             return None
-        visitor.take(found)
-        self.uses.note(visitor, now)
+        visitor.take(found, self._idle)
+        if now.timestamp() - visitor.noted_at >= SEEN_SECONDS:
+            self.uses.note(visitor, now)
         if stamp is not None:
             self._refill(visitor, stamp, found)
         return visitor.principal

@@ -9,7 +9,7 @@ from taskapi.errors import Overloaded
 from taskapi.gate.visitors import Visitor
 from taskapi.kit.database import Database, apart
 
-EVERY_SECONDS = 60.0
+SEEN_SECONDS = 60.0
 GATHERED_SECONDS = 1.0
 """Uses of so long are stored together."""
 
@@ -26,10 +26,9 @@ class Uses:
         self._waiting: list[Use] = []
 
     def note(self, visitor: Visitor, now: datetime) -> None:
-        """Note that a session is used, unless that was noted less than a minute ago."""
-        moment = now.timestamp()
-        if moment - visitor.noted_at >= EVERY_SECONDS and len(self._waiting) < MOST_WAITING:
-            visitor.noted_at = moment
+        """Note that a session is used, which was not noted for SEEN_SECONDS."""
+        if len(self._waiting) < MOST_WAITING:
+            visitor.noted_at = now.timestamp()
             self._waiting.append(Use(visitor.user_id, visitor.session_id, now))
 
     async def run(self) -> None:

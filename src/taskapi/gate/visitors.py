@@ -3,14 +3,18 @@
 Nothing here is trusted: each request's trip says whether the session is alive.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from taskapi.contracts.identity import Principal, Role
 from taskapi.contracts.sessions import Liveness
 from taskapi.gate import keys
+from taskapi.gate.admission import Counter
+from taskapi.gate.forms import Form
 from taskapi.gate.nodes import slot_of
 
+MOST_FORMS = 16
 MOST = 8192
 """Visitors; the one that came first is forgotten first."""
 
@@ -20,9 +24,9 @@ class Visitor:
 
     __slots__ = (
         "_copy",
-        "_limits",
+        "_forms",
+        "alive_until",
         "keys",
-        "liveness",
         "noted_at",
         "principal",
         "session_id",
@@ -40,30 +44,32 @@ class Visitor:
         self.noted_at = 0.0
         """When the session's use was last noted, as a timestamp."""
         self.principal: Principal | None = None
-        self.liveness: Liveness | None = None
+        self.alive_until = 0.0
+        """A timestamp after which only PostgreSQL can say whether the session lives."""
         self._copy = b""
-        self._limits: dict[str, bytes] = {}
+        self._forms: dict[int, Form] = {}
 
-    def limit(self, name: str) -> bytes:
-        """Return the key of a counter of this user."""
-        key = self._limits.get(name)
-        if key is None:
-            key = self._limits[name] = keys.limit(self.subject, name)
-        return key
+    def form(self, counters: Sequence[Counter]) -> Form:
+        """Return the form for a question against these counters; it is written once for the same sequence."""
+        form = self._forms.get(id(counters))
+        if form is None or form.counters is not counters:
+            if len(self._forms) >= MOST_FORMS:
+                self._forms.clear()
+            form = self._forms[id(counters)] = Form(self.subject, self.keys, counters)
+        return form
 
-    def read(self, copy: bytes) -> Liveness:
-        """Take a session's copy from Redis and return what it says; `principal` is the caller then."""
-        if copy != self._copy or self.liveness is None:
+    def read(self, copy: bytes, idle: timedelta) -> None:
+        """Take a session's copy from Redis."""
+        if copy != self._copy:
             role, seen, expires = copy.decode().split()
-            self.take(Liveness(role=Role(role), last_seen_at=_moment(seen), expires_at=_moment(expires)))
+            self.take(Liveness(role=Role(role), last_seen_at=_moment(seen), expires_at=_moment(expires)), idle)
             self._copy = copy
-        assert self.liveness is not None
-        return self.liveness
 
-    def take(self, liveness: Liveness) -> None:
+    def take(self, liveness: Liveness, idle: timedelta) -> None:
         """Take what PostgreSQL or a copy says of the session."""
-        self.liveness, self._copy = liveness, b""
+        self._copy = b""
         self.principal = Principal(self.user_id, self.session_id, liveness.role)
+        self.alive_until = min(liveness.expires_at, liveness.last_seen_at + idle).timestamp()
         self.noted_at = max(self.noted_at, liveness.last_seen_at.timestamp())
 
 

@@ -1,12 +1,12 @@
 -- Everything that a request wants to know first, in one call.
 -- KEYS: versions, session, the body (if ARGV[5] is '1'), then counters.
--- ARGV: epoch, a floor in case there is none, the field ('' for none), the stamp of the answer held, whether a body is
+-- ARGV: epoch, a floor in case there is none, the stamp of the answer held, the field ('' for none), whether a body is
 --       asked for, then interval and burst of each counter.
 -- Reply: 0 unknown / 1 alive / 2 ended; the session's copy, or the version of `sessions` to refill it under (nil while it
 --        is being written); the field's version (nil while it is being written); whether the held answer is fresh; the
 --        fresh body; then remaining, reset, wait of each counter.
 
-local epoch, field = ARGV[1], ARGV[3]
+local epoch, field = ARGV[1], ARGV[4]
 local copy = redis.call('GET', KEYS[2])
 if copy and string.sub(copy, 1, 12) == epoch and string.sub(copy, 25) == '-' then
     return { 2 } -- a token of an ended session eats up nobody's allowance
@@ -45,7 +45,7 @@ if accepted and field ~= '' and not young and not is_written(writing, field) the
     local version = state[5] or floor
     local stamp = epoch .. version
     reply[3] = version
-    if ARGV[4] == stamp then
+    if ARGV[3] == stamp then
         reply[4] = 1
     elseif has_body then
         local body = redis.call('GET', KEYS[3])
