@@ -114,7 +114,7 @@ def _router(app: App) -> Litestar:
         [*_documented(), *docs.routers(), openapi.openapi_route(_documented(), VERSION)],
         middleware=[
             Authentication(),
-            idempotency.Idempotency(app.rooms.fingerprints),
+            idempotency.Idempotency(app.rooms.fingerprints, app.rooms.gate.settle),
         ],
         dependencies={
             "rooms": Provide(lambda: app.rooms, sync_to_thread=False),

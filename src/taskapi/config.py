@@ -97,6 +97,9 @@ class DatabaseSettings(
     database_wait: Annotated[
         int, Meta(ge=1, le=60, description="Seconds to wait for a free connection; then 503. `?pool_timeout=` wins.")
     ] = 5
+    database_queue: Annotated[
+        Count, Meta(description="Requests that may wait for a free connection; beyond: 503 at once.")
+    ] = 256
     statement_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds that one SQL statement may take.")] = 5
 
 

@@ -43,6 +43,7 @@ class Call:
         """Tell whoever waits that no answer will come."""
         if self.future is not None and not self.future.done():
             self.future.set_exception(Unreachable(reason))
+            self.future.exception()  # whoever waits gets it; if nobody does any more, nobody misses it
 
 
 def packed(command: Command) -> bytes:

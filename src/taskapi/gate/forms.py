@@ -10,6 +10,7 @@ import hiredis
 from taskapi.gate import keys, scripts
 from taskapi.gate.admission import Counter
 from taskapi.gate.calls import Part
+from taskapi.gate.rates import rate
 
 ARGUMENTS = 5
 """Before the rates: epoch, floor, stamp held, field, and whether a body is asked for."""
@@ -26,7 +27,7 @@ class Form:
         """Those that are asked for with this form."""
         self.others = tuple(counter for counter in counters if counter.subject != subject)
         """Those that lie elsewhere."""
-        rates = [part for counter in self.own for part in rate(counter)]
+        rates = [part for counter in self.own for part in rate(counter.allowance)]
         self._start = _start(names, 2 + len(self.own), len(rates))
         self._start_with_body = _start(names, 3 + len(self.own), len(rates))
         self._limits = _packed([keys.limit(counter.subject, counter.allowance.name) for counter in self.own])
@@ -51,13 +52,6 @@ class Form:
             asked,
             self._end,
         )
-
-
-def rate(counter: Counter) -> tuple[int, int]:
-    """Return interval and burst in whole microseconds; what does not divide is rounded against the caller."""
-    allowance = counter.allowance
-    interval = -(-allowance.seconds * 1_000_000 // allowance.requests)
-    return interval, interval * allowance.requests
 
 
 def _start(names: tuple[bytes, bytes], key_count: int, rate_count: int) -> bytes:

@@ -46,8 +46,8 @@ class Gate:
         self.lease = Lease(self._lone, now, self._nodes.enter_generation)
         self._versions = Versions(self._nodes, self.lease, self.counts)
         self._announcements = Announcements(database, clock)
-        self._writes = Writes(database, self._versions, self.lease, self._announcements.take)
         self._sessions = Sessions(database, source, clock, idle, self._nodes, self.counts)
+        self._writes = Writes(database, self._versions, self.lease, self._announcements.take, self._sessions.bury)
         self._questions = Questions(
             self._nodes, self.lease, self._sessions, LocalLimits(settings.redis.instances), self.counts
         )

@@ -45,7 +45,7 @@ class Keeper:
             self._writes.wrote_without_begin = False
             await self._lease.close()
         elif server is not None:
-            await self._relay.open_gate()
+            await self._relay.open_gate(server)
 
 
 async def _repeat(work: Callable[[], Awaitable[object]], spread: float) -> None:

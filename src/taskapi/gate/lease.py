@@ -41,7 +41,7 @@ class Lease:
 
     def __init__(self, connection: LoneConnection, now: Now, changed: Callable[[str], None]) -> None:
         self._connection = connection
-        self._now = now
+        self.now = now
         self._changed = changed
         """Is told each new generation."""
         self._turn = asyncio.Lock()
@@ -53,28 +53,28 @@ class Lease:
 
     def serves(self, server: str | None) -> bool:
         """Say whether what is kept under this Redis may be served now."""
-        return self._now() < self._until and server == self._server is not None
+        return self.now() < self._until and server == self._server is not None
 
     @property
     def is_settled(self) -> bool:
         """Whether the gate is closed and no process serves any more."""
-        return self.closing is not None and self._now() >= self.closing.seen_at + CLOSED_SECONDS
+        return self.closing is not None and self.now() >= self.closing.seen_at + CLOSED_SECONDS
 
     async def refresh(self) -> State:
         """Read the state; raises whatever keeps PostgreSQL from answering."""
         async with self._turn:
-            started = self._now()
+            started = self.now()
             return self._take(await store.read(self._connection), started)
 
     async def ensure(self) -> None:
         """Read the state unless it is known well enough."""
-        if self._now() >= self._until:
+        if self.now() >= self._until:
             await self.refresh()
 
     async def close(self) -> State:
         """Close the gate, or go on keeping it closed."""
         async with self._turn:
-            started = self._now()
+            started = self.now()
             return self._take(await store.close(self._connection), started)
 
     async def renew(self) -> None:
@@ -86,7 +86,7 @@ class Lease:
     async def settle(self) -> None:
         """Wait until the closed gate is closed for everybody."""
         if self.closing is not None and not self.is_settled:
-            await asyncio.sleep(max(0.001, self.closing.seen_at + CLOSED_SECONDS - self._now()))
+            await asyncio.sleep(max(0.001, self.closing.seen_at + CLOSED_SECONDS - self.now()))
             await self.settle()
 
     def _take(self, state: State, started: float) -> State:
@@ -98,7 +98,7 @@ class Lease:
             self._until = 0.0
             if self.closing is None or self.closing.token != state.token:
                 never_open = state.server is None
-                self.closing = Closing(state.token, 0.0 if never_open else self._now())
+                self.closing = Closing(state.token, 0.0 if never_open else self.now())
         if state.generation != self._generation:
             self._generation = state.generation
             self._changed(state.generation)

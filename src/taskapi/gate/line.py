@@ -37,22 +37,26 @@ LOST = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "MISCONF")
 ELSEWHERE = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
 LOAD_SCRIPTS = [packed((b"SCRIPT", b"LOAD", script.text)) for script in scripts.ALL]
 
-Redirect = Callable[[Call, str], None]
-"""Takes a call that another node of the cluster must answer, and what the server said."""
+Redirect = Callable[["Line", Call, str], None]
+"""Takes a call that another node of the cluster must answer, and what the server at this line said."""
 
 
 class Line:
     """Batches of commands to one server."""
 
-    def __init__(self, address: Address, seconds: float, counts: Counts, redirect: Redirect) -> None:
+    def __init__(
+        self, address: Address, seconds: float, counts: Counts, redirect: Redirect, met: Callable[[], None]
+    ) -> None:
         self.address = address
         self.identity: Identity | None = None
-        """Of the server at the other end; None while nobody is there."""
+        """Of the server that was reached last; None until one was. It is known before anything is asked."""
         self.epoch = b""
         self._generation = ""
         self._seconds = seconds
         self._counts = counts
         self._redirect = redirect
+        self._met = met
+        """Is called when a server was reached."""
         self._waiting: deque[Call] = deque()
         self._background: deque[Call] = deque()
         self._connection: Connection | None = None
@@ -94,7 +98,7 @@ class Line:
 
     def drop(self) -> None:
         """Throw the connection away; the next batch makes another."""
-        connection, self._connection, self.identity = self._connection, None, None
+        connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
@@ -107,6 +111,8 @@ class Line:
 
     def _leave(self) -> None:
         """Start the next flight, if there is anything to carry."""
+        if self._breaker.is_open:
+            self._fail_all("Redis is away")
         if not self._waiting and not self._background:
             self._is_flying = False
         elif self._connection is None or self._connection.is_broken:
@@ -154,7 +160,7 @@ class Line:
             call.retries, self._lacks_scripts = 1, True
             self._waiting.appendleft(call)
         elif code in ELSEWHERE:
-            self._redirect(call, error)
+            self._redirect(self, call, error)
         else:
             if code in LOST:
                 self.drop()
@@ -180,6 +186,7 @@ class Line:
         self._connection, self.identity = connection, found
         self._breaker.succeeded()
         self._rename_epoch()
+        self._met()
         return True
 
     def _count_failure(self) -> None:

@@ -5,7 +5,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from taskapi.gate.admission import Allowance, Counter, Verdict
+from taskapi.gate.rates import rate
 
+MICROSECONDS = 1_000_000
 MOST_COUNTERS = 10_000
 """The one that was used longest ago is forgotten first."""
 
@@ -13,39 +15,39 @@ MOST_COUNTERS = 10_000
 class LocalLimits:
     """Generic cell rate algorithm over a bounded table."""
 
-    def __init__(self, instances: int, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, instances: int, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._instances = instances
         self._now = now
-        self._arrivals: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._arrivals: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def count(self, counters: Sequence[Counter]) -> tuple[Verdict, ...]:
         """Count a request, if every counter has room."""
-        now = self._now()
+        now = self._now() // 1000
         verdicts = tuple(self._look(counter, now) for counter in counters)
         if any(verdict.retry_after > 0 for verdict in verdicts):
             return verdicts
         return tuple(self._take(counter, now) for counter in counters)
 
-    def _look(self, counter: Counter, now: float) -> Verdict:
-        interval, burst = self._share(counter.allowance)
+    def _look(self, counter: Counter, now: int) -> Verdict:
+        interval, burst = rate(self._share(counter.allowance))
         ahead = self._ahead(counter, now, burst)
-        return Verdict(counter, int((burst - ahead) / interval), ahead, max(0.0, ahead + interval - burst))
+        wait = max(0, ahead + interval - burst)
+        return Verdict(counter, (burst - ahead) // interval, ahead / MICROSECONDS, wait / MICROSECONDS)
 
-    def _take(self, counter: Counter, now: float) -> Verdict:
-        interval, burst = self._share(counter.allowance)
+    def _take(self, counter: Counter, now: int) -> Verdict:
+        interval, burst = rate(self._share(counter.allowance))
         ahead = self._ahead(counter, now, burst) + interval
         key = (counter.subject, counter.allowance.name)
         self._arrivals[key] = now + ahead
         self._arrivals.move_to_end(key)
         if len(self._arrivals) > MOST_COUNTERS:
             self._arrivals.popitem(last=False)
-        return Verdict(counter, int((burst - ahead) / interval), ahead, 0.0)
+        return Verdict(counter, (burst - ahead) // interval, ahead / MICROSECONDS, 0.0)
 
-    def _ahead(self, counter: Counter, now: float, burst: float) -> float:
+    def _ahead(self, counter: Counter, now: int, burst: int) -> int:
         arrival = self._arrivals.get((counter.subject, counter.allowance.name), now)
-        return min(max(arrival - now, 0.0), burst)
+        return min(max(arrival - now, 0), burst)
 
-    def _share(self, allowance: Allowance) -> tuple[float, float]:
-        """Return the interval and the burst in seconds."""
+    def _share(self, allowance: Allowance) -> Allowance:
         requests = max(1, allowance.requests // self._instances)
-        return allowance.seconds / requests, float(allowance.seconds)
+        return Allowance(allowance.name, requests, allowance.seconds)

@@ -2,23 +2,25 @@
 
 import asyncio
 import os
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 from taskapi.contracts.identity import Principal
-from taskapi.gate import keys, scripts
-from taskapi.gate.admission import Admission, Counter, Question, Source, Verdict
-from taskapi.gate.calls import Call, Unreachable, script_command
+from taskapi.gate.admission import Admission, Question, Source, Verdict
+from taskapi.gate.calls import Call, Unreachable
 from taskapi.gate.counts import Counts
-from taskapi.gate.forms import Form, rate
+from taskapi.gate.forms import Form
 from taskapi.gate.lease import Lease
 from taskapi.gate.local_limits import LocalLimits
-from taskapi.gate.nodes import Nodes, slot_of
+from taskapi.gate.nodes import Nodes
 from taskapi.gate.sessions import Sessions
+from taskapi.gate.tally import Tally, read_verdicts, refuses
 from taskapi.gate.visitors import Visitor, Visitors
 
 ALIVE, ENDED = 1, 2
+BEFORE_COUNTERS = 5
+UNKNOWN = [0, None, None, 0, None]
+"""What an answer says that may not be believed."""
+
 TOKENS_AT_ONCE = 256
 
 
@@ -71,16 +73,20 @@ class Questions:
         form = visitor.form(question.counters)
         try:
             call = self._ask(visitor, form, question)
-            elsewhere = self._ask_others(form.others) if form.others else ()
+            elsewhere = Tally(self._nodes, form.others) if form.others else None
             reply = await call.question_future
-            verdicts = await _verdicts(elsewhere) if elsewhere else ()
+            verdicts = read_verdicts(form.own, reply, BEFORE_COUNTERS) if len(reply) > 1 else ()
+            if elsewhere is not None:
+                verdicts = await elsewhere.verdicts(verdicts)
         except Unreachable:
             return await self._without_redis(visitor, question)
         serves = self._lease.serves(self._nodes.identity) and call.epoch == self._nodes.line(visitor.slot).epoch
         if reply[0] == ENDED and serves:
             return Admission(principal=None)
-        if form.own:
-            verdicts = (*_read_verdicts(form.own, reply, 5), *verdicts)
+        if reply[0] == ENDED:
+            reply = UNKNOWN
+        if refuses(verdicts) and not (serves and reply[0] == ALIVE):
+            return Admission(principal=None, verdicts=verdicts)  # no query for whom nothing is done
         principal = await self._principal(visitor, reply, call.epoch, serves)
         if not serves:
             return Admission(principal=principal, verdicts=verdicts)
@@ -91,33 +97,23 @@ class Questions:
         self._nodes.line(visitor.slot).ask(call)
         return call
 
-    def _ask_others(self, others: Sequence[Counter]) -> "list[tuple[list[Counter], Call]]":
-        """Ask for the counters of other subjects, each in the same trip as the rest where the server is the same."""
-        by_subject: dict[str, list[Counter]] = defaultdict(list)
-        for counter in others:
-            by_subject[counter.subject].append(counter)
-        asked = [(counters, _count_call(counters)) for counters in by_subject.values()]
-        for _, call in asked:
-            self._nodes.line(call.slot).ask(call)
-        return asked
-
     async def _count(self, question: Question) -> Admission:
         """Answer a question about nobody in particular."""
         if not question.counters:
             return Admission(principal=None)
         try:
-            return Admission(principal=None, verdicts=await _verdicts(self._ask_others(question.counters)))
+            return Admission(principal=None, verdicts=await Tally(self._nodes, question.counters).verdicts())
         except Unreachable:
             self._counts.fallbacks += 1
             return Admission(principal=None, verdicts=self._local_limits.count(question.counters), source=Source.LOCAL)
 
     async def _principal(self, visitor: Visitor, reply: Any, epoch: bytes, serves: bool) -> Principal | None:
         if not serves:
-            return await self._sessions.load(visitor, None, b"")
+            return await self._sessions.load(visitor, None)
         if reply[0] == ALIVE:
             principal = self._sessions.recognize(visitor, reply[1])
-            return principal or await self._sessions.load(visitor, None, epoch)
-        return await self._sessions.load(visitor, None if reply[1] is None else epoch + reply[1], epoch)
+            return principal or await self._sessions.load(visitor, None)
+        return await self._sessions.load(visitor, None if reply[1] is None else epoch + reply[1])
 
     def _admission(
         self,
@@ -145,7 +141,7 @@ class Questions:
         """Let PostgreSQL say who it is, and count in this process."""
         self._counts.fallbacks += 1
         verdicts = self._local_limits.count(question.counters)
-        principal = await self._sessions.load(visitor, None, b"")
+        principal = None if refuses(verdicts) else await self._sessions.load(visitor, None)
         return Admission(principal=principal, verdicts=verdicts, source=Source.LOCAL)
 
     def _token(self) -> bytes:
@@ -154,26 +150,3 @@ class Questions:
             many = os.urandom(12 * TOKENS_AT_ONCE)
             self._tokens = [many[at : at + 12] for at in range(0, len(many), 12)]
         return self._tokens.pop()
-
-
-def _count_call(counters: Sequence[Counter]) -> Call:
-    names = tuple(keys.limit(counter.subject, counter.allowance.name) for counter in counters)
-    rates = [part for counter in counters for part in rate(counter)]
-    command = script_command(scripts.COUNT, names, *rates)
-    return Call(command, asyncio.get_running_loop().create_future(), slot_of(names[0]))
-
-
-async def _verdicts(asked: "Sequence[tuple[list[Counter], Call]]") -> tuple[Verdict, ...]:
-    verdicts: tuple[Verdict, ...] = ()
-    for counters, call in asked:
-        assert call.future is not None
-        verdicts = (*verdicts, *_read_verdicts(counters, await call.future, 0))
-    return verdicts
-
-
-def _read_verdicts(counters: Sequence[Counter], reply: Any, at: int) -> tuple[Verdict, ...]:
-    verdicts = []
-    for counter in counters:
-        verdicts.append(Verdict(counter, reply[at], reply[at + 1] / 1_000_000, reply[at + 2] / 1_000_000))
-        at += 3
-    return tuple(verdicts)

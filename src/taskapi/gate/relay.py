@@ -46,10 +46,10 @@ class Relay:
                 return 0
             return await self._mark(transaction, rows)
 
-    async def open_gate(self) -> bool:
+    async def open_gate(self, server: str) -> bool:
         """Open the gate on the Redis that answers, if it is closed for everybody and every row is announced."""
-        closing, server = self._lease.closing, self._nodes.identity
-        if closing is None or server is None or not self._lease.is_settled:
+        closing = self._lease.closing
+        if closing is None or not self._lease.is_settled:
             return False
         async with self._database.transaction() as transaction:
             if not await self._announce_all(transaction, server):

@@ -26,6 +26,7 @@ ADMIT = _read("limits", "versions", "admit")
 COUNT = _read("limits", "count")
 BEGIN = _read("limits", "versions", "begin")
 END = _read("limits", "versions", "end")
+RELEASE = _read("limits", "release")
 REFILL = _read("limits", "versions", "refill")
 
-ALL = (ADMIT, COUNT, BEGIN, END, REFILL)
+ALL = (ADMIT, COUNT, RELEASE, BEGIN, END, REFILL)

@@ -5,6 +5,7 @@ is being read is not brought back to life.
 """
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from taskapi.gate import keys, scripts
 from taskapi.gate.calls import script_command
 from taskapi.gate.counts import Counts
 from taskapi.gate.nodes import Nodes
-from taskapi.gate.places import Places
+from taskapi.gate.slots import slot_of
 from taskapi.gate.uses import SEEN_SECONDS, Uses
 from taskapi.gate.visitors import Visitor, copy_of
 from taskapi.kit.clock import Clock
@@ -38,7 +39,6 @@ class Sessions:
         self._idle = idle
         self._nodes = nodes
         self._counts = counts
-        self._places = Places()
         self._loads: dict[tuple[UUID, bytes], Load] = {}
         self.uses = Uses(database, source)
 
@@ -53,13 +53,13 @@ class Sessions:
             self.uses.note(visitor, now)
         return visitor.principal
 
-    async def load(self, visitor: Visitor, stamp: bytes | None, epoch: bytes) -> Principal | None:
+    async def load(self, visitor: Visitor, stamp: bytes | None) -> Principal | None:
         """Ask PostgreSQL; a copy is kept under `stamp`, if there is one. Raises Overloaded."""
         found = await (self._read(visitor) if stamp is None else self._shared(visitor, stamp))
         now = self._clock()
         if found is None or not found.is_alive(now, self._idle):
-            if found is None and epoch:
-                self.bury(visitor.user_id, visitor.session_id, epoch)
+            if found is None:
+                self.bury(visitor.user_id, [visitor.session_id])
             return None
         visitor.take(found, self._idle)
         if now.timestamp() - visitor.noted_at >= SEEN_SECONDS:
@@ -68,10 +68,12 @@ class Sessions:
             self._refill(visitor, stamp, found)
         return visitor.principal
 
-    def bury(self, user_id: UUID, session_id: UUID, epoch: bytes) -> None:
-        """Leave a tombstone: the row is gone, and ids never come back."""
-        key = keys.session(user_id, session_id)
-        self._nodes.send((b"SET", key, epoch + NOBODY + b"-", b"EX", keys.TOMBSTONE_SECONDS), key)
+    def bury(self, user_id: UUID, session_ids: Iterable[UUID]) -> None:
+        """Leave tombstones, so that sessions which are over cost no query: ids never come back."""
+        for session_id in session_ids:
+            key = keys.session(user_id, session_id)
+            stone = self._nodes.line(slot_of(key)).epoch + NOBODY + b"-"
+            self._nodes.send((b"SET", key, stone, b"EX", keys.TOMBSTONE_SECONDS), key)
 
     async def _shared(self, visitor: Visitor, stamp: bytes) -> Liveness | None:
         """Read once for all who were admitted under the same version; who goes away does not stop the others."""
@@ -89,9 +91,8 @@ class Sessions:
 
     async def _read(self, visitor: Visitor) -> Liveness | None:
         self._counts.sessions_loaded += 1
-        with self._places.taken():
-            async with self._database.read() as connection:
-                return await self._source.load(connection, visitor.user_id, visitor.session_id)
+        async with self._database.read() as connection:
+            return await self._source.load(connection, visitor.user_id, visitor.session_id)
 
     def _refill(self, visitor: Visitor, stamp: bytes, found: Liveness) -> None:
         seconds = min(keys.SESSION_SECONDS, int((found.expires_at - self._clock()).total_seconds()) + 1)

@@ -12,7 +12,7 @@ from taskapi.contracts.sessions import Liveness
 from taskapi.gate import keys
 from taskapi.gate.admission import Counter
 from taskapi.gate.forms import Form
-from taskapi.gate.nodes import slot_of
+from taskapi.gate.slots import slot_of
 
 MOST_FORMS = 16
 MOST = 8192

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from taskapi.contracts.events import SessionsEnded
 from taskapi.errors import Overloaded
 from taskapi.gate import store
 from taskapi.gate.lease import Lease
@@ -14,15 +15,21 @@ from taskapi.kit.telemetry import logger
 Announced = Callable[[Sequence[UUID]], None]
 """Takes the outbox rows of a write whose fields have new versions."""
 
+Buried = Callable[[UUID, Sequence[UUID]], None]
+"""Takes a user and the sessions of theirs that are over."""
+
 
 class Writes:
     """The hooks around a commit."""
 
-    def __init__(self, database: Database, versions: Versions, lease: Lease, announced: Announced) -> None:
+    def __init__(
+        self, database: Database, versions: Versions, lease: Lease, announced: Announced, buried: Buried
+    ) -> None:
         self._database = database
         self._versions = versions
         self._lease = lease
         self._announced = announced
+        self._buried = buried
         self._under_way: WeakKeyDictionary[Transaction, Write] = WeakKeyDictionary()
         self.wrote_without_begin = False
         """Since this was last looked at and reset."""
@@ -50,6 +57,9 @@ class Writes:
 
     async def after_commit(self, transaction: Transaction) -> None:
         """End; returns once nobody can be served what was before."""
+        for event in transaction.events:
+            if isinstance(event, SessionsEnded):
+                self._buried(event.user_id, event.session_ids)
         write = self._under_way.pop(transaction, None)
         if write is not None and not write.begun:
             return  # the gate is closed or nobody knows these users: the relay announces the rows

@@ -39,6 +39,8 @@ class Database:
         self._settings = settings
         self._wait = self._address.pool_timeout or settings.database_wait
         self._opened: asyncpg.Pool[Any] | None = None
+        self._waiting = 0
+        """Who waits for a connection, those for whom one is free included."""
 
     async def open(self) -> None:
         """Prepare the pool in the running event loop; it connects when needed, so the database may come later."""
@@ -96,10 +98,15 @@ class Database:
         return unit
 
     async def _acquire(self) -> "Connection[Any]":
+        if self._waiting >= self._settings.database_queue:
+            raise Overloaded("Too many requests wait for the database; try again shortly.")
+        self._waiting += 1
         try:
             return await self._pool.acquire(timeout=self._wait)
         except TimeoutError as error:
             raise Overloaded("All database connections are busy; try again shortly.") from error
+        finally:
+            self._waiting -= 1
 
     def _make_pool(self, settings: DatabaseSettings) -> "asyncpg.Pool[Any]":
         seconds = settings.statement_timeout
