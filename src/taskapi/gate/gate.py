@@ -72,6 +72,11 @@ class Gate:
             await self._nodes.close()
         await self._lone.close()
 
+    @property
+    def serves(self) -> bool:
+        """Whether what is kept may be served now: the gate is open on the Redis that this process reached."""
+        return self.lease.serves(self._nodes.identity)
+
     async def admit(self, question: Question) -> Admission:
         """Answer a question in one trip; raises Overloaded if Redis is away and PostgreSQL has no room."""
         return await self._questions.answer(question)

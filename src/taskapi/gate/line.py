@@ -122,8 +122,8 @@ class Line:
 
     def _next_batch(self) -> list[Call]:
         waiting, background = self._waiting, self._background
-        batch = [waiting.popleft() for _ in range(min(len(waiting), MOST_AT_ONCE))]
-        batch += [background.popleft() for _ in range(min(len(background), BACKGROUND_AT_ONCE))]
+        batch = [background.popleft() for _ in range(min(len(background), BACKGROUND_AT_ONCE))]
+        batch += [waiting.popleft() for _ in range(min(len(waiting), MOST_AT_ONCE))]
         return batch
 
     def _fly(self, connection: Connection, batch: list[Call]) -> None:
