@@ -36,6 +36,7 @@ class Valkey:
         """Start it; returns when it answers."""
         program = str(find_valkey(None, self._folder).executable)
         options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder))
+        options += ("--repl-diskless-sync-delay", "0")
         self._process = subprocess.Popen([program, *options, *self._options], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while not self._answers():

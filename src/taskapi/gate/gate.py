@@ -77,6 +77,11 @@ class Gate:
         """Whether what is kept may be served now: the gate is open on the Redis that this process reached."""
         return self.lease.serves(self._nodes.identity)
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether nobody waits for Redis at the moment, because it did not answer several times in a row."""
+        return self._nodes.is_broken
+
     async def admit(self, question: Question) -> Admission:
         """Answer a question in one trip; raises Overloaded if Redis is away and PostgreSQL has no room."""
         return await self._questions.answer(question)

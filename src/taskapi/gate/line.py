@@ -53,7 +53,7 @@ class Line:
         self.epoch = b""
         self._generation = ""
         self._seconds = seconds
-        self._counts = counts
+        self.counts = counts
         self._redirect = redirect
         self._met = met
         """Is called when a server was reached."""
@@ -131,8 +131,8 @@ class Line:
         self._lacks_scripts = False
         epoch = self.epoch
         commands = [*before, *[call.packed(epoch) for call in batch]]
-        self._counts.trips += 1
-        self._counts.commands += len(batch)
+        self.counts.trips += 1
+        self.counts.commands += len(batch)
         connection.fly(commands, lambda replies: self._land(batch, replies and replies[len(before) :]))
 
     def _land(self, batch: list[Call], replies: list[Any] | None) -> None:

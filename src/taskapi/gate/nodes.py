@@ -46,6 +46,11 @@ class Nodes:
         assert self._first is not None, "the gate is not open"
         return self._slots.get(slot, self._first) if self._slots else self._first
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether some server is not asked at the moment."""
+        return any(line.is_broken for line in self._servers())
+
     def send(self, command: Command, key: bytes) -> None:
         """Send a command for its effect only, when there is room for it."""
         slot = slot_of(key)
