@@ -11,6 +11,7 @@ import pytest
 from taskapi.config import (
     AuthSettings,
     DatabaseSettings,
+    LimitSettings,
     LogSettings,
     RedisSettings,
     Secret,
@@ -44,6 +45,9 @@ def settings(servers: Servers) -> Settings:
         database=DatabaseSettings(url=Secret(url)),
         redis=RedisSettings(url=Secret(servers.redis_url), redis_timeout=2000),  # a busy machine is no fault
         auth=AuthSettings(jwt_secret=Secret(secrets.token_urlsafe(32))),
+        limits=LimitSettings(
+            rate_limit=1_000_000, rate_limit_batch=0, rate_limit_admin=0, rate_limit_login=0, rate_limit_register=0
+        ),
         tasks=TaskSettings(jobs=False),
         logs=LogSettings(level="warning"),
     )

@@ -30,10 +30,10 @@ class Servers:
         self.redis_url = redis_url
         self._sockets = sockets
 
-    def create_database(self) -> str:
-        """Make an empty database and return its URL; like that of the program, its owner is no superuser."""
+    def create_database(self, template: str = "template1") -> str:
+        """Make a database like `template` and return its URL; as in the program, its owner is no superuser."""
         name = f"test_{secrets.token_hex(8)}"
-        self.execute(f"CREATE DATABASE {name} OWNER {postgres.NAME}")
+        self.execute(f"CREATE DATABASE {name} OWNER {postgres.NAME} TEMPLATE {template}")
         return postgres.url(self._sockets, database=name)
 
     def execute(self, statements: str, url: str | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from taskapi.cli import doctor, migrate, openapi, seed, serve, users, worker
+from taskapi.cli import cache, doctor, migrate, openapi, seed, serve, users, worker
 
 app = typer.Typer(
     name="task-api",
@@ -19,6 +19,7 @@ app.command()(serve.serve)
 app.command()(worker.worker)
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(users.app, name="users")
+app.add_typer(cache.app, name="cache")
 app.command()(seed.seed)
 app.command()(doctor.doctor)
 app.command()(openapi.openapi)

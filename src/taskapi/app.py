@@ -9,18 +9,26 @@ from importlib.metadata import version
 from typing import Any
 
 from litestar import Litestar, Router
-from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from taskapi import services
 from taskapi.config import Settings, load
 from taskapi.errors import Error
+from taskapi.gate.answers import Prepared
+from taskapi.gate.callers import Callers
+from taskapi.gate.gate import Gate
+from taskapi.gate.limits import Limits
+from taskapi.gate.loads import Loads
+from taskapi.gate.memory import Memory
+from taskapi.gate.middleware import Entrance
+from taskapi.gate.responses import Responses
 from taskapi.http import docs, health, idempotency, openapi, problems
 from taskapi.http.address import Addresses
 from taskapi.http.authentication import Authentication, provide_caller
 from taskapi.http.body import ApiRequest
+from taskapi.http.cors import CrossOrigin
 from taskapi.http.edge import Edge
 from taskapi.http.options import tell_all_methods
 from taskapi.http.queries import refuse_unknown_queries
@@ -36,7 +44,8 @@ from taskapi.resources import Resources
 from taskapi.worker import all_jobs, working
 
 VERSION = version("task-api")
-LARGEST_BODY = 1024 * 1024
+MEBIBYTE = 1024 * 1024
+LARGEST_BODY = MEBIBYTE
 """Bytes; a larger body is refused with 413."""
 
 
@@ -46,7 +55,8 @@ class App:
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
         self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping)
-        self._edge = Edge(tell_all_methods(_router(self)), settings.server)
+        self.entrance = _entrance(self, tell_all_methods(_router(self)))
+        self._edge = Edge(_for_pages(self.entrance, settings), settings.server)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -67,11 +77,13 @@ def create() -> App:
 
 def open_rooms(settings: Settings, clock: Clock = system_clock) -> Resources:
     """Make the rooms; connections are made when they are first needed."""
+    database = Database(settings.database, clock, services.constraints())
     return Resources(
         settings=settings,
         clock=clock,
-        database=Database(settings.database, clock, services.constraints()),
+        database=database,
         redis=Redis(settings.redis),
+        gate=Gate(settings, database, services.session_source(), clock),
         passwords=Passwords(settings.auth),
         tokens=Tokens(settings.auth, clock),
         cursors=Seals(settings.auth, "cursor"),
@@ -84,6 +96,7 @@ def open_rooms(settings: Settings, clock: Clock = system_clock) -> Resources:
 async def close_rooms(rooms: Resources) -> None:
     """Close what is open."""
     rooms.passwords.close()
+    await rooms.gate.close()
     await rooms.database.close()
     await rooms.redis.close()
 
@@ -98,13 +111,12 @@ def _documented() -> list[Router]:
 
 
 def _router(app: App) -> Litestar:
-    settings = app.rooms.settings
-    addresses = Addresses(settings.server.trusted_proxies)
+    addresses = Addresses(app.rooms.settings.server.trusted_proxies)
     return Litestar(
         [*_documented(), *docs.routers(), openapi.openapi_route(_documented(), VERSION)],
         middleware=[
-            Authentication(services.authenticator(app.rooms)),
-            idempotency.Idempotency(app.rooms.fingerprints),
+            Authentication(),
+            idempotency.Idempotency(app.rooms.fingerprints, app.rooms.gate.settle),
         ],
         dependencies={
             "rooms": Provide(lambda: app.rooms, sync_to_thread=False),
@@ -119,7 +131,6 @@ def _router(app: App) -> Litestar:
             Exception: problems.answer_unforeseen,
         },
         before_request=refuse_unknown_queries,
-        cors_config=_cors(settings),
         lifespan=[lambda _: _running(app)],
         openapi_config=None,
         request_class=ApiRequest,
@@ -128,15 +139,24 @@ def _router(app: App) -> Litestar:
     )
 
 
-def _cors(settings: Settings) -> CORSConfig | None:
-    origins = list(settings.server.cors_origins)
-    exposed = ["ETag", "Location", "Retry-After", "X-Request-Id", "Idempotency-Replayed"]
-    return CORSConfig(allow_origins=origins, expose_headers=exposed) if origins else None
+def _entrance(app: App, router: Litestar) -> Entrance:
+    rooms, settings = app.rooms, app.rooms.settings
+    memory = Memory(settings.cache.cache_memory_mb * MEBIBYTE)
+    loads: Loads[Prepared] = Loads(settings.server.max_concurrency, settings.server.request_timeout)
+    limits = Limits(settings.limits, Addresses(settings.server.trusted_proxies), rooms.fingerprints)
+    responses = Responses(router, rooms.gate, memory, loads, rooms.clock)
+    return Entrance(router, rooms.gate, Callers(rooms.tokens, rooms.clock), limits, responses)
+
+
+def _for_pages(inner: ASGIApp, settings: Settings) -> ASGIApp:
+    origins = settings.server.cors_origins
+    return CrossOrigin(inner, origins) if origins else inner
 
 
 @asynccontextmanager
 async def _running(app: App) -> AsyncIterator[None]:
     await app.rooms.database.open()
+    await app.rooms.gate.open()
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
     try:
         async with working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from uuid import UUID
 
 import msgspec
 from dotenv import dotenv_values
@@ -50,6 +51,7 @@ class Secret:
 Room = TypeVar("Room", bound=Struct)
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 Days = Annotated[int, Meta(ge=1, le=3650)]
+PerMinute = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 def _named(guide: Mapping[str, str]) -> Any:
@@ -99,6 +101,9 @@ class DatabaseSettings(
     database_wait: Annotated[
         int, Meta(ge=1, le=60, description="Seconds to wait for a free connection; then 503. `?pool_timeout=` wins.")
     ] = 5
+    database_queue: Annotated[
+        Count, Meta(description="Requests that may wait for a free connection; beyond: 503 at once.")
+    ] = 256
     statement_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds that one SQL statement may take.")] = 5
 
 
@@ -112,6 +117,14 @@ class RedisSettings(Struct, frozen=True, kw_only=True, rename=_named({"url": "RE
     redis_timeout: Annotated[
         int, Meta(ge=10, le=10_000, description="Milliseconds that Redis gets to answer; then we do without it.")
     ] = 100
+    instances: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="Processes that share the rate limits while Redis is away and each counts alone.",
+        ),
+    ] = 1
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True, rename=_named({"jwt_secret": "JWT_SECRET"})):
@@ -148,10 +161,27 @@ class LimitSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
         Meta(
             ge=0,
             le=1_000_000,
-            description="Requests a minute per user (counted by the gate, which this release does not have yet). "
-            "`0` switches every limit off, log-in and register too.",
+            description="Requests a minute per user, of all kinds together. `0` switches every limit off, also those "
+            "of log-in and registration.",
         ),
     ] = 100
+    rate_limit_batch: Annotated[
+        PerMinute, Meta(description="Batches a minute per user, besides the limit above. `0`: no limit of their own.")
+    ] = 20
+    rate_limit_admin: Annotated[
+        PerMinute,
+        Meta(description="Requests to `/api/users` a minute per administrator, besides the limit above. `0`: none."),
+    ] = 60
+    rate_limit_login: Annotated[
+        PerMinute, Meta(description="Log-ins a minute from one address, right or wrong. `0`: no such limit.")
+    ] = 60
+    rate_limit_register: Annotated[
+        PerMinute, Meta(description="Requests to register a minute from one address. `0`: no such limit.")
+    ] = 30
+    rate_limit_exempt: Annotated[
+        tuple[str, ...],
+        Meta(description="User ids, and networks (CIDR), that the limits above do not count, comma-separated."),
+    ] = ()
     login_per_account: Annotated[
         Count, Meta(description="Failed log-ins per quarter of an hour for one account from one unknown address.")
     ] = 10
@@ -159,6 +189,19 @@ class LimitSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
         Count, Meta(description="Failed log-ins per quarter of an hour from one address, whatever the account.")
     ] = 50
     register_per_address: Annotated[Count, Meta(description="Registrations per hour from one address.")] = 20
+
+
+class CacheSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
+    """Answers that are kept."""
+
+    cache_memory_mb: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65_536,
+            description="MiB of answers that a process keeps in its own memory. `0`: none; those in Redis remain.",
+        ),
+    ] = 64
 
 
 class TaskSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
@@ -208,6 +251,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     redis: RedisSettings = field(default_factory=RedisSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     tasks: TaskSettings = field(default_factory=TaskSettings)
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
     logs: LogSettings = field(default_factory=LogSettings)
@@ -230,6 +274,7 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path = Path(".env"
     _refuse_short_secrets(settings.auth)
     _refuse_wrong_networks(settings.server)
     _refuse_wrong_origins(settings.server)
+    _refuse_wrong_exemptions(settings.limits)
     return settings
 
 
@@ -274,12 +319,33 @@ def _refuse_short_secrets(auth: AuthSettings) -> None:
 
 def _refuse_wrong_networks(server: ServerSettings) -> None:
     for proxy in server.trusted_proxies:
-        try:
-            ip_network(proxy, strict=False)
-        except ValueError:
+        if not is_network(proxy):
+            raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {proxy!r} is no network; write them as in 10.0.0.0/8,::1")
+
+
+def _refuse_wrong_exemptions(limits: LimitSettings) -> None:
+    for entry in limits.rate_limit_exempt:
+        if not _is_user_id(entry) and not is_network(entry):
             raise SettingsInvalid(
-                f"{PREFIX}TRUSTED_PROXIES: {proxy!r} is no network; write them as in 10.0.0.0/8,::1"
-            ) from None
+                f"{PREFIX}RATE_LIMIT_EXEMPT: {entry!r} is neither a user's id nor a network such as 10.0.0.0/8"
+            )
+
+
+def _is_user_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_network(text: str) -> bool:
+    """Say whether `text` is one address or a network of them (CIDR)."""
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_wrong_origins(server: ServerSettings) -> None:

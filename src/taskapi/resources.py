@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from taskapi.config import Settings
 from taskapi.contracts.directory import Directory, SessionKeeper
+from taskapi.gate.gate import Gate
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import Database
 from taskapi.kit.passwords import Passwords
@@ -20,6 +21,7 @@ class Resources:
     clock: Clock
     database: Database
     redis: Redis
+    gate: Gate
     passwords: Passwords
     tokens: Tokens
     cursors: Seals

@@ -11,12 +11,11 @@ from litestar import Router
 from taskapi.auth import jobs as auth_jobs
 from taskapi.auth import routes as auth_routes
 from taskapi.auth import store as auth_store
-from taskapi.auth.authenticator import SessionAuthenticator
-from taskapi.auth.sessions import PostgresSessions
+from taskapi.auth.sessions import PostgresSessions, PostgresSessionSource
 from taskapi.contracts.directory import Directory, SessionKeeper
+from taskapi.contracts.sessions import SessionSource
 from taskapi.errors import Error
 from taskapi.http import idempotency
-from taskapi.http.authentication import Authenticator
 from taskapi.resources import Resources
 from taskapi.tasks import jobs as tasks_jobs
 from taskapi.tasks import routes as tasks_routes
@@ -67,11 +66,11 @@ def directory() -> Directory:
     return PostgresDirectory()
 
 
+def session_source() -> SessionSource:
+    """Return who knows which sessions live."""
+    return PostgresSessionSource()
+
+
 def session_keeper() -> SessionKeeper:
     """Return who can end people's sessions."""
     return PostgresSessions()
-
-
-def authenticator(rooms: Resources) -> Authenticator:
-    """Return who turns tokens into callers."""
-    return SessionAuthenticator(rooms)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from taskapi.config import ServerSettings
-from taskapi.http.edge import HARDENING, Edge
+from taskapi.http.edge import Edge
+from taskapi.http.hardening import HARDENING
 from tests.http.asgi import JSON, Answer, Sender, ask
 from tests.http.toy import ADA, PASSWORD, toy
 from tests.kit.log_lines import logged

@@ -13,13 +13,14 @@ from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from taskapi import errors
 from taskapi.config import AuthSettings, Secret, ServerSettings
 from taskapi.contracts.identity import Principal, Role
-from taskapi.errors import Error, Unauthenticated, Violation
+from taskapi.errors import Error, Violation
 from taskapi.http import docs, health, idempotency, openapi, problems
-from taskapi.http.authentication import PUBLIC, Authentication, provide_caller
+from taskapi.http.authentication import PUBLIC, Authentication, bearer_token, provide_caller
 from taskapi.http.body import ApiRequest
 from taskapi.http.edge import Edge
 from taskapi.http.options import tell_all_methods
@@ -65,11 +66,16 @@ class ThingMade(Event, frozen=True, kw_only=True):
     """A thing is new."""
 
 
-async def authenticate(token: str) -> Principal:
-    """Tokens are names here."""
-    if token not in PEOPLE:
-        raise Unauthenticated
-    return PEOPLE[token]
+def recognizing(app: ASGIApp) -> ASGIApp:
+    """Put whoever a token names into the scope, before the router is entered; tokens are names here."""
+
+    async def recognize(scope: Scope, receive: Receive, send: Send) -> None:
+        given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
+        if len(given) == 1:
+            scope["user"] = PEOPLE.get(bearer_token(given[0]) or "")
+        await app(scope, receive, send)
+
+    return recognize
 
 
 @get("/boom", opt=OPEN)
@@ -261,7 +267,7 @@ def toy(rooms: Rooms | None = None, settings: ServerSettings | None = None) -> E
         Litestar(
             [*routers, *docs.routers(), openapi.openapi_route(health.routers(), "1")],
             middleware=[
-                Authentication(authenticate),
+                Authentication(),
                 idempotency.Idempotency(rooms.fingerprints),
             ],
             dependencies={
@@ -282,7 +288,7 @@ def toy(rooms: Rooms | None = None, settings: ServerSettings | None = None) -> E
             logging_config=None,
         )
     )
-    return Edge(router, settings or ServerSettings())
+    return Edge(recognizing(router), settings or ServerSettings())
 
 
 def well() -> health.Vitals:

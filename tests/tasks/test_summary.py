@@ -16,6 +16,12 @@ def summary(person: Client) -> tuple[int, ...]:
     return tuple(found.values())
 
 
+def counts(sql: Sql, person: Client) -> tuple[int, ...]:
+    """Return what is stored; whoever writes past the application cannot expect it to answer anew."""
+    (row,) = sql(COUNTS, person.id)
+    return row["todo"], row["in_progress"], row["done"]
+
+
 def row_version(sql: Sql, person: Client) -> Any:
     return sql(COUNTS, person.id)[0]["xmin"]
 
@@ -87,6 +93,6 @@ def test_rows_of_many_people_in_one_statement_are_counted_for_each(ada: Client, 
         person.task(status="in_progress")
     people = [ada.id, grace.id]
     sql("UPDATE tasks SET status = 1 WHERE status = 0 AND user_id = ANY($1::text[]::uuid[])", people)
-    assert summary(ada) == summary(grace) == (0, 2, 0, 2, 0)
+    assert counts(sql, ada) == counts(sql, grace) == (0, 2, 0)
     sql("DELETE FROM tasks WHERE user_id = ANY($1::text[]::uuid[])", people)
-    assert summary(ada) == summary(grace) == (0, 0, 0, 0, 0)
+    assert counts(sql, ada) == counts(sql, grace) == (0, 0, 0)

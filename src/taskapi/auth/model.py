@@ -74,18 +74,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class Liveness(msgspec.Struct, frozen=True, kw_only=True):
-    """What says whether a session is alive, and for whom."""
-
-    role: Role
-    last_seen_at: datetime
-    expires_at: datetime
-
-    def is_alive(self, now: datetime, idle: timedelta) -> bool:
-        """Say whether neither the absolute end has come nor the session was left alone for `idle`."""
-        return now < self.expires_at and now - self.last_seen_at < idle
-
-
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """The stored password of a person; `changed_at` tells one password from the next, whatever the hash."""
 

@@ -1,13 +1,15 @@
 """Sessions: their list and their end. An ended session has no row any more, so it is over on every process at once."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from taskapi.auth import store
-from taskapi.auth.model import Session, SessionMissing
+from taskapi.auth.model import SEEN_EVERY, Session, SessionMissing
 from taskapi.contracts.events import SessionsEnded
 from taskapi.contracts.identity import Principal
-from taskapi.kit.database import Transaction
+from taskapi.contracts.sessions import Liveness, Use
+from taskapi.kit.database import ReadConnection, Transaction
 from taskapi.resources import Resources
 
 NEWEST = UUID(int=(1 << 128) - 1)
@@ -22,6 +24,18 @@ class PostgresSessions:
         ended = await store.end_sessions(transaction, user_id, keep)
         if ended:
             transaction.emit(SessionsEnded(user_id=user_id, session_ids=tuple(ended)))
+
+
+class PostgresSessionSource:
+    """Tells the gate which sessions live."""
+
+    async def load(self, connection: ReadConnection, user_id: UUID, session_id: UUID) -> Liveness | None:
+        """Return what says whether a session is alive; None if it was ended."""
+        return await store.find_liveness(connection, user_id, session_id)
+
+    async def note_uses(self, transaction: Transaction, uses: Sequence[Use]) -> None:
+        """Store when sessions were last used, at most once a minute each; never waits for a lock."""
+        await store.note_uses(transaction, uses, SEEN_EVERY)
 
 
 async def list_sessions(rooms: Resources, caller: Principal, before: UUID | None, limit: int) -> list[Session]:

@@ -3,17 +3,18 @@
 Transactions lock in this order, so that none waits for another in a circle: the person, the credentials, sessions.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from taskapi.auth.model import (
     KNOWN_ADDRESSES_PER_PERSON,
     SESSIONS_PER_PERSON,
     Credentials,
-    Liveness,
     Session,
 )
 from taskapi.contracts.identity import Role
+from taskapi.contracts.sessions import Liveness, Use
 from taskapi.errors import Error, Unauthenticated
 from taskapi.kit.database import ReadConnection, Row, Transaction
 
@@ -46,13 +47,18 @@ WITH surplus AS (
 SELECT id FROM surplus
 """
 FIND_LIVENESS = "SELECT role, last_seen_at, expires_at FROM sessions WHERE user_id = $1 AND id = $2"
-NOTE_USE = """
-UPDATE sessions SET last_seen_at = $3 WHERE (user_id, id) IN (
-    SELECT user_id, id FROM sessions WHERE user_id = $1 AND id = $2 AND last_seen_at < $4
-    FOR NO KEY UPDATE SKIP LOCKED
-)
+NOTE_USES = """
+UPDATE sessions SET last_seen_at = used.seen_at
+FROM (
+    SELECT held.user_id, held.id, row.seen_at
+    FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS row (user_id, id, seen_at)
+    JOIN sessions AS held ON held.user_id = row.user_id AND held.id = row.id
+    WHERE held.last_seen_at <= row.seen_at - $4::interval
+    FOR NO KEY UPDATE OF held SKIP LOCKED
+) AS used
+WHERE sessions.user_id = used.user_id AND sessions.id = used.id
 """
-"""Never waits: whoever holds the row notes the same minute or ends the session."""
+"""Never waits: whoever holds a row notes the same minute or ends the session."""
 
 PAGE = """
 SELECT id, role, device, address, created_at, last_seen_at, expires_at FROM sessions
@@ -132,7 +138,8 @@ async def add_session(transaction: Transaction, user_id: UUID, session: Session)
     times = (session.created_at, session.last_seen_at, session.expires_at)
     values = (session.id, session.role, session.device, session.address, *times)
     rows = await transaction.fetch(ADD_SESSION, user_id, *values, SESSIONS_PER_PERSON - 1)
-    transaction.touch(user_id, "sessions")
+    if rows:
+        transaction.touch(user_id, "sessions")
     return [row["id"] for row in rows]
 
 
@@ -144,11 +151,10 @@ async def find_liveness(connection: ReadConnection, user_id: UUID, session_id: U
     return Liveness(role=Role(row["role"]), last_seen_at=row["last_seen_at"], expires_at=row["expires_at"])
 
 
-async def note_use(
-    transaction: Transaction, user_id: UUID, session_id: UUID, now: datetime, noted_before: datetime
-) -> None:
-    """Store when a session was last used, unless that was stored since `noted_before`. Outdates no cached answer."""
-    await transaction.execute(NOTE_USE, user_id, session_id, now, noted_before)
+async def note_uses(transaction: Transaction, uses: Sequence[Use], every: timedelta) -> None:
+    """Store when sessions were last used, unless that was stored within `every`. Outdates no cached answer."""
+    columns = [list(column) for column in zip(*uses, strict=True)]
+    await transaction.execute(NOTE_USES, *columns, every)
 
 
 async def page_of_sessions(

@@ -43,6 +43,7 @@ def with_rooms(settings: Settings, work: Callable[[Resources], Awaitable[Result]
     async def opened() -> Result:
         rooms = open_rooms(settings)
         await rooms.database.open()
+        await rooms.gate.open()
         try:
             return await work(rooms)
         finally:

@@ -1,6 +1,10 @@
-"""Deny by default: every route wants a caller whose session is alive, unless it declares itself public."""
+"""Deny by default: every route wants a caller whose session is alive, unless it declares itself public.
 
-from typing import Any, Protocol, cast
+Who is calling was found out before the router was entered and stands in the request's scope. Where nobody stands there,
+the request is refused, whatever the reason.
+"""
+
+from typing import Any, cast
 
 from litestar import Request
 from litestar.enums import ScopeType
@@ -13,40 +17,31 @@ from taskapi.errors import Unauthenticated
 PUBLIC = "public"
 """The name under which a route declares that it needs no caller."""
 
-
-class Authenticator(Protocol):
-    """Turns a bearer token into a caller."""
-
-    async def __call__(self, token: str) -> Principal:
-        """Return the caller; raises Unauthenticated."""
-        ...
+CALLER = "user"
+"""Where the caller stands in the scope."""
 
 
 class Authentication(ASGIMiddleware):
-    """Puts the caller into the request, or refuses it."""
+    """Refuses a request without a caller."""
 
     scopes = (ScopeType.HTTP,)
     exclude_opt_key = PUBLIC
 
-    def __init__(self, authenticate: Authenticator) -> None:
-        self._authenticate = authenticate
-
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Run the rest with a caller."""
-        scope["user"] = await self._authenticate(_bearer(scope))
+        """Run the rest if there is a caller."""
+        if not isinstance(scope.get(CALLER), Principal):
+            raise Unauthenticated
         await next_app(scope, receive, send)
 
 
 async def provide_caller(request: Request[Any, Any, Any]) -> Principal:
     """Give a handler its caller."""
-    return cast(Principal, request.scope["user"])
+    return cast(Principal, request.scope[CALLER])  # type: ignore[literal-required]
 
 
-def _bearer(scope: Scope) -> str:
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
-    if len(values) != 1:
-        raise Unauthenticated
-    kind, _, token = values[0].decode("latin-1").partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
-        raise Unauthenticated
-    return token.strip()
+def bearer_token(authorization: bytes | None) -> str | None:
+    """Return the token that the header `Authorization` carries, or None."""
+    if authorization is None:
+        return None
+    kind, _, token = authorization.decode("latin-1").partition(" ")
+    return token.strip() or None if kind.lower() == "bearer" else None

@@ -3,9 +3,11 @@
 import re
 from contextvars import ContextVar
 
-from structlog.contextvars import bind_contextvars
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
+_request_id: ContextVar[str] = ContextVar(f"{STRUCTLOG_KEY_PREFIX}request_id", default="")
+"""Named so that structlog puts it into every log line by itself."""
+
 ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._~-]{1,64}")
 """A caller's own request id is taken over only if it can do no harm in a log line."""
 
@@ -18,4 +20,3 @@ def request_id() -> str:
 def set_request_id(value: str) -> None:
     """Name the request in progress, in every log line about it too."""
     _request_id.set(value)
-    bind_contextvars(request_id=value)

@@ -4,30 +4,24 @@ Pure ASGI, around the whole router, so that nothing gets in or out without it. I
 """
 
 import asyncio
+import random
 import time
-from typing import Any
-from uuid import uuid4
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from taskapi.config import ServerSettings
 from taskapi.http import problems
-from taskapi.http.context import ACCEPTABLE_ID, request_id, set_request_id
-from taskapi.kit.telemetry import logger
+from taskapi.http.context import ACCEPTABLE_ID, set_request_id
+from taskapi.http.deadlines import Deadlines
+from taskapi.http.hardening import harden
+from taskapi.kit.telemetry import FrequentLog, logger
 
 ALWAYS_ADMITTED = "/api/health"
 """Probes are answered however busy the server is."""
 
-HARDENING = {
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"cache-control": b"no-store",
-}
-"""Set on every answer that does not bring its own."""
+REQUEST_ID = "%032x"
+"""A request id is 128 bits that do not repeat; it names and guards nothing, so they need not be unpredictable."""
 
 
 class Edge:
@@ -35,9 +29,10 @@ class Edge:
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
-        self._seconds = settings.request_timeout
+        self._deadlines = Deadlines(settings.request_timeout)
         self._places = settings.max_concurrency
         self._inside = 0
+        self._access = FrequentLog("taskapi.access")
         self._log = logger("taskapi.access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,8 +40,9 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        set_request_id(_chosen_id(scope))
-        answer = Outgoing(send)
+        name = _chosen_id(scope)
+        set_request_id(name)
+        answer = Outgoing(send, name)
         started = time.perf_counter()
         self._inside += 1
         try:
@@ -60,36 +56,50 @@ class Edge:
             await answer.fail(503, "unavailable", "The server is busy; try again shortly.")
             return
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._app(scope, receive, answer)
+            await self._serve_in_time(scope, receive, answer)
         except TimeoutError:
             await answer.fail(503, "unavailable", "The request took too long and was given up; try again shortly.")
         except Exception as error:
             self._log.error("unforeseen error", exc_info=error)
             await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
 
+    async def _serve_in_time(self, scope: Scope, receive: Receive, answer: "Outgoing") -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+        self._deadlines.begin(task)
+        try:
+            await self._app(scope, receive, answer)
+        except asyncio.CancelledError:
+            if self._deadlines.end(task) and task.cancelling() <= before:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._deadlines.end(task)
+
     def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float) -> None:
-        self._log.info(
-            "request",
-            method=scope.get("method"),
-            route=scope.get("path_template") or "unmatched",
-            status=answer.status,
-            milliseconds=round(seconds * 1000, 2),
-        )
+        fields: dict[str, object] = {
+            "method": scope.get("method"),
+            "route": scope.get("path_template") or "unmatched",
+            "status": answer.status,
+            "milliseconds": round(seconds * 1000, 2),
+        }
+        self._access.write("request", answer.request_id, fields)
 
 
 class Outgoing:
     """Sends the answer, hardened, and remembers its status."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
+        self.request_id = request_id
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         """Send one message."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = _hardened(message["headers"])
+            harden(message).append((b"x-request-id", self.request_id.encode()))
         await self._send(message)
 
     async def fail(self, status: int, code: str, detail: str) -> None:
@@ -107,14 +117,13 @@ class Outgoing:
 
 
 def _chosen_id(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    if len(given) == 1 and ACCEPTABLE_ID.fullmatch(given[0]):
-        return given[0].decode()
-    return uuid4().hex
-
-
-def _hardened(headers: Any) -> list[tuple[bytes, bytes]]:
-    sent = [(bytes(name), bytes(value)) for name, value in headers]
-    names = {name.lower() for name, _ in sent}
-    own = [(name, value) for name, value in HARDENING.items() if name not in names]
-    return [*sent, *own, (b"x-request-id", request_id().encode())]
+    given = None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            if given is not None:
+                given = None
+                break
+            given = value
+    if given is not None and ACCEPTABLE_ID.fullmatch(given):
+        return given.decode()
+    return REQUEST_ID % random.getrandbits(128)

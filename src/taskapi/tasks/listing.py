@@ -1,5 +1,7 @@
 """Looking at many tasks: lists, page by page, and how many there are."""
 
+from datetime import datetime
+
 from taskapi.contracts.identity import Principal
 from taskapi.resources import Resources
 from taskapi.tasks import policy, store
@@ -25,7 +27,7 @@ async def list_tasks(
     return [task_of(row) for row in shown], end
 
 
-async def summarize_tasks(rooms: Resources, caller: Principal) -> Summary:
-    """Return how many tasks there are."""
+async def summarize_tasks(rooms: Resources, caller: Principal) -> tuple[Summary, datetime | None]:
+    """Return how many tasks there are, and until when that holds if nobody changes one; None: for ever."""
     async with rooms.database.read() as connection:
         return await store.summarize(connection, policy.owner(caller), rooms.clock())

@@ -81,7 +81,15 @@ SELECT
     (
         SELECT count(*) FROM tasks
         WHERE user_id = $1 AND trashed_at IS NULL AND status = ANY('{0,1}'::smallint[]) AND due_at < $2
-    ) AS overdue
+    ) AS overdue,
+    (
+        SELECT min(due_at) FROM (VALUES (0::smallint), (1::smallint)) AS open (status) CROSS JOIN LATERAL (
+            SELECT due_at FROM tasks
+            WHERE user_id = $1 AND trashed_at IS NULL AND tasks.status = open.status
+                AND due_at >= $2 AND due_at < 'infinity'
+            ORDER BY due_at LIMIT 1
+        ) AS next
+    ) AS next_due
 FROM (SELECT 1) AS always LEFT JOIN task_counts AS counts ON counts.user_id = $1
 """
 
@@ -159,14 +167,15 @@ async def trash_page(
     return [trashed_task_of(row) for row in rows]
 
 
-async def summarize(connection: ReadConnection, user_id: UUID, now: datetime) -> Summary:
-    """Count a user's live tasks."""
+async def summarize(connection: ReadConnection, user_id: UUID, now: datetime) -> tuple[Summary, datetime | None]:
+    """Count a user's live tasks; the counts hold until the time that is returned with them, when one becomes due."""
     row = await connection.fetch_one(SUMMARIZE, user_id, now)
     assert row is not None
     todo, in_progress, done = row["todo"], row["in_progress"], row["done"]
-    return Summary(
+    summary = Summary(
         todo=todo, in_progress=in_progress, done=done, total=todo + in_progress + done, overdue=row["overdue"]
     )
+    return summary, row["next_due"]
 
 
 async def purge(transaction: Transaction, before: datetime) -> list[Purged]:

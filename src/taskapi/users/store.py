@@ -87,6 +87,7 @@ async def hold_several(transaction: Transaction, user_ids: list[UUID]) -> dict[U
 async def add(transaction: Transaction, person: Person) -> None:
     """Add a person; raises EmailTaken."""
     await transaction.execute(ADD, *_values(person, with_created=True))
+    transaction.introduce(person.id)
     transaction.touch(person.id, "user")
 
 

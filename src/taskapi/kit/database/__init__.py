@@ -2,7 +2,18 @@
 
 from taskapi.kit.database.connection import ReadConnection, Record, Row
 from taskapi.kit.database.deferral import Deferral, apart, deferred_commit
+from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.pool import Database
 from taskapi.kit.database.transaction import Transaction
 
-__all__ = ["Database", "Deferral", "ReadConnection", "Record", "Row", "Transaction", "apart", "deferred_commit"]
+__all__ = [
+    "Database",
+    "Deferral",
+    "LoneConnection",
+    "ReadConnection",
+    "Record",
+    "Row",
+    "Transaction",
+    "apart",
+    "deferred_commit",
+]

@@ -18,6 +18,7 @@ from taskapi.kit.clock import Clock
 from taskapi.kit.database import deferral, url
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
+from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.transaction import Around, Transaction, Unit
 
 CONNECT_SECONDS = 5
@@ -38,6 +39,8 @@ class Database:
         self._settings = settings
         self._wait = self._address.pool_timeout or settings.database_wait
         self._opened: asyncpg.Pool[Any] | None = None
+        self._waiting = 0
+        """Who waits for a connection, those for whom one is free included."""
 
     async def open(self) -> None:
         """Prepare the pool in the running event loop; it connects when needed, so the database may come later."""
@@ -79,6 +82,10 @@ class Database:
             if waiting is None:
                 await unit.commit()
 
+    def lone(self, seconds: float) -> LoneConnection:
+        """Return a connection of its own, each use of which takes at most `seconds`; the caller closes it."""
+        return LoneConnection(self._address.dsn, self._server_settings(), seconds)
+
     @property
     def _pool(self) -> "asyncpg.Pool[Any]":
         assert self._opened is not None, "the database is not open"
@@ -91,10 +98,15 @@ class Database:
         return unit
 
     async def _acquire(self) -> "Connection[Any]":
+        if self._waiting >= self._settings.database_queue:
+            raise Overloaded("Too many requests wait for the database; try again shortly.")
+        self._waiting += 1
         try:
             return await self._pool.acquire(timeout=self._wait)
         except TimeoutError as error:
             raise Overloaded("All database connections are busy; try again shortly.") from error
+        finally:
+            self._waiting -= 1
 
     def _make_pool(self, settings: DatabaseSettings) -> "asyncpg.Pool[Any]":
         seconds = settings.statement_timeout
@@ -106,14 +118,18 @@ class Database:
             command_timeout=seconds + 1,
             init=_bound_transactions,
             reset=_leave_as_it_is,
-            server_settings={
-                "application_name": "task-api",
-                "statement_timeout": f"{seconds}s",
-                "lock_timeout": f"{min(seconds, 3)}s",
-                "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
-                **({"search_path": self._address.search_path} if self._address.search_path else {}),
-            },
+            server_settings=self._server_settings(),
         )
+
+    def _server_settings(self) -> dict[str, str]:
+        seconds = self._settings.statement_timeout
+        return {
+            "application_name": "task-api",
+            "statement_timeout": f"{seconds}s",
+            "lock_timeout": f"{min(seconds, 3)}s",
+            "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
+            **({"search_path": self._address.search_path} if self._address.search_path else {}),
+        }
 
 
 async def _bound_transactions(connection: "asyncpg.Connection[Any]") -> None:

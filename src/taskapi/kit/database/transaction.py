@@ -37,13 +37,30 @@ class Transaction(ReadConnection):
         self._clock = clock
         self._events: list[outbox.Event] = []
         self._touched: dict[UUID, frozenset[str]] = {}
+        self._introduced: set[UUID] = set()
         self._after: list[Callable[[], Awaitable[None]]] = []
         self._last: list[Statement] = []
+        self._outbox_ids: Sequence[UUID] = ()
 
     @property
     def touched(self) -> dict[UUID, frozenset[str]]:
         """The version fields that this transaction outdates, by user."""
         return dict(self._touched)
+
+    @property
+    def introduced(self) -> frozenset[UUID]:
+        """The users whom nobody can know before this transaction is committed."""
+        return frozenset(self._introduced)
+
+    @property
+    def events(self) -> Sequence[outbox.Event]:
+        """What happened, so far."""
+        return self._events
+
+    @property
+    def outbox_ids(self) -> Sequence[UUID]:
+        """The rows that `store_events` wrote."""
+        return self._outbox_ids
 
     async def execute(self, sql: str, *args: Any, seconds: float | None = None) -> int:
         """Run one statement and return how many rows it changed; `seconds` is its time limit if not the usual one."""
@@ -60,6 +77,10 @@ class Transaction(ReadConnection):
         """Say that cached answers of this user which depend on `fields` are outdated from the commit on."""
         self._touched[user_id] = self._touched.get(user_id, frozenset()).union(fields)
 
+    def introduce(self, user_id: UUID) -> None:
+        """Say that this user is new: whatever is touched of theirs was never seen by anybody."""
+        self._introduced.add(user_id)
+
     def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` once the commit is confirmed; never if the transaction fails."""
         self._after.append(work)
@@ -74,6 +95,7 @@ class Transaction(ReadConnection):
     async def store_events(self) -> None:
         """Write the outbox rows and what `insert_last` was given: the last statement before COMMIT."""
         columns = outbox.rows(self._events, self._touched, self._clock())
+        self._outbox_ids = columns[0]
         events: list[Statement] = [(outbox.INSERT_EVENTS, columns)] if columns[0] else []
         if statements := [*events, *self._last]:
             sql, args = combined(statements)

@@ -5,9 +5,11 @@ from uuid import UUID
 from litestar import Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
+from litestar.types import Scope
 
 from taskapi.contracts.identity import Principal
 from taskapi.http.conditional import IfMatch, IfNoneMatch, etag, not_modified
+from taskapi.http.lifetime import set_right_until
 from taskapi.http.openapi import problems
 from taskapi.http.paging import DEFAULT_LIMIT, Cursor, Limit, Page, open_cursor, seal_cursor
 from taskapi.http.policy import CACHE, LIMITS, LimitClass
@@ -88,9 +90,13 @@ async def list_tasks(
     description="By status, and those that are overdue: not done, and due before now.",
     opt={LIMITS: (LimitClass.READ,), CACHE: SUMMARY_CACHE},
 )
-async def summarize_tasks(caller: NamedDependency[Principal], rooms: NamedDependency[Resources]) -> Summary:
+async def summarize_tasks(
+    caller: NamedDependency[Principal], rooms: NamedDependency[Resources], scope: Scope
+) -> Summary:
     """Count tasks."""
-    return await listing.summarize_tasks(rooms, caller)
+    summary, holds_until = await listing.summarize_tasks(rooms, caller)
+    set_right_until(scope, holds_until)
+    return summary
 
 
 @post(

@@ -1,0 +1,44 @@
+"""What the gate did in this process, for metrics, benchmarks and tests: plain numbers that only grow."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the process began."""
+
+    trips: int = 0
+    """Batches that went to Redis."""
+
+    commands: int = 0
+    """In all batches; divided by `trips`: the size of a batch."""
+
+    questions: int = 0
+    """Requests that were admitted or refused."""
+
+    fallbacks: int = 0
+    """Of these, without Redis."""
+
+    bodies: int = 0
+    """Fresh answers that Redis sent."""
+
+    held: int = 0
+    """Answers of this process that were confirmed fresh."""
+
+    outdated: int = 0
+    """Held answers that were not fresh any more."""
+
+    writes_seen: int = 0
+    """Questions that found a write of their field under way."""
+
+    refused: int = 0
+    """By the limiter."""
+
+    sessions_loaded: int = 0
+    """From PostgreSQL, because Redis held no fresh copy."""
+
+    unconfirmed_writes: int = 0
+    """Whose beginning or end Redis did not confirm."""
+
+    announced: int = 0
+    """Rows of the outbox that a relay had to announce."""

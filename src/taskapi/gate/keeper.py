@@ -1,0 +1,61 @@
+"""What each process does every second: renew its permission to serve, look who Redis is, announce, open, close."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from taskapi.errors import Overloaded
+from taskapi.gate.lease import Lease
+from taskapi.gate.nodes import Nodes
+from taskapi.gate.relay import Relay
+from taskapi.gate.writes import Writes
+from taskapi.kit.telemetry import logger
+
+EVERY_SECONDS = 1.0
+
+
+class Keeper:
+    """Two tasks, so that nothing delays the renewal."""
+
+    def __init__(self, lease: Lease, nodes: Nodes, writes: Writes, relay: Relay) -> None:
+        self._lease = lease
+        self._nodes = nodes
+        self._writes = writes
+        self._relay = relay
+
+    async def renew(self) -> None:
+        """Renew the permission to serve, for ever."""
+        await _repeat(self._lease.refresh, spread=0.0)
+
+    async def keep(self) -> None:
+        """Do the rest, for ever."""
+        await _repeat(self.look_after, spread=0.2)
+
+    async def look_after(self) -> None:
+        """Close a gate that stands on another Redis than this one, open a closed one, announce what is forgotten."""
+        server = await self._nodes.look()
+        state = self._lease.state or await self._lease.refresh()
+        if state.is_open:
+            if server is not None and server != state.server:
+                logger("taskapi.gate").warning("the gate is closed: another Redis answers", server=server)
+                await self._lease.close()
+            else:
+                await self._relay.announce_forgotten()
+        elif self._writes.wrote_without_begin and server is None:
+            self._writes.wrote_without_begin = False
+            await self._lease.close()
+        elif server is not None:
+            await self._relay.open_gate(server)
+
+
+async def _repeat(work: Callable[[], Awaitable[object]], spread: float) -> None:
+    was_well = True
+    while True:
+        try:
+            await work()
+            was_well = True
+        except Exception as error:
+            if was_well and not isinstance(error, Overloaded):
+                logger("taskapi.gate").warning("the gate could not look after itself", reason=repr(error))
+            was_well = False
+        await asyncio.sleep(EVERY_SECONDS * random.uniform(1 - spread, 1 + spread))  # noqa: S311 - spreads load

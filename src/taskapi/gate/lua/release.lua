@@ -1,0 +1,12 @@
+-- Gives back one request that was counted, because a counter elsewhere refused it.
+-- KEYS: counters. ARGV: interval of each. Reply: 1.
+
+for index = 1, #KEYS do
+    local tat = tonumber(redis.call('GET', KEYS[index]) or now) - tonumber(ARGV[index])
+    if tat > now then
+        redis.call('SET', KEYS[index], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
+    else
+        redis.call('DEL', KEYS[index])
+    end
+end
+return 1

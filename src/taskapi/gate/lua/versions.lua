@@ -1,0 +1,51 @@
+-- The hash `versions:{user}`: a token per field that changed, `floor` (the token of every other field), `born` (when the
+-- floor was made), and `writing`: the writes under way, each as `<id> <deadline> <field> <field> ;`. These stand in one field,
+-- so that a question reads them together with the versions that it asks for.
+
+local YOUNG = 2000000 -- microseconds for which a floor counts as a write under way: a flush may have wiped one
+local KEPT = 86400 -- seconds after its last use for which the hash is kept
+local RENEWED = 82800 -- renewed only when so few seconds are left, since that is a write
+
+local function renew(versions)
+    if redis.call('TTL', versions) < RENEWED then
+        redis.call('EXPIRE', versions, KEPT)
+    end
+end
+
+-- Says whether a floor is too young to be trusted; one from the future (the clock was set back) begins anew.
+local function is_young(versions, born)
+    born = tonumber(born)
+    if born > now then
+        redis.call('HSET', versions, 'born', string.format('%.0f', now))
+        return true
+    end
+    return now - born < YOUNG
+end
+
+local function make_floor(versions, floor, born)
+    redis.call('HSET', versions, 'floor', floor, 'born', string.format('%.0f', born))
+end
+
+-- Returns the writes under way that are not over their deadline, without the one called `except`.
+local function writes_under_way(writing, except)
+    local kept = {}
+    for id, deadline, fields in string.gmatch(writing or '', '(%x+) (%d+)( [^;]*);') do
+        if id ~= except and tonumber(deadline) > now then
+            kept[#kept + 1] = id .. ' ' .. deadline .. fields .. ';'
+        end
+    end
+    return table.concat(kept)
+end
+
+local function store_writes(versions, writing)
+    if writing == '' then
+        redis.call('HDEL', versions, 'writing')
+    else
+        redis.call('HSET', versions, 'writing', writing)
+    end
+end
+
+-- Says whether one of the writes touches `field`.
+local function is_written(writing, field)
+    return string.find(writing, ' ' .. field .. ' ', 1, true) ~= nil
+end

@@ -1,0 +1,161 @@
+"""The gate's HTTP side: stands in front of the router and asks everything that a request needs to know first at once.
+
+Pure ASGI. A request with a caller makes one trip, and is refused, answered from what is kept, or passed on to the
+router with its caller in the scope. Nothing kept is sent unless that very trip said that it is right; what the gate
+cannot tell for sure – an odd header, a query that the route does not take – the router is asked to.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+from litestar import Litestar
+from litestar.enums import ScopeType
+from litestar.types import Receive, Scope, Send
+
+from taskapi.errors import Error, Invalid, Unauthenticated
+from taskapi.gate.admission import Counter, Question
+from taskapi.gate.answers import Prepared
+from taskapi.gate.callers import Caller, Callers
+from taskapi.gate.forwarding import CONDITION, adding
+from taskapi.gate.gate import Gate
+from taskapi.gate.limits import Limits, policy_header, refusal, state_header
+from taskapi.gate.responses import BYPASS, HIT_MEMORY, HIT_REDIS, MISS, Responses, Wanted
+from taskapi.gate.routes import Route, Routes
+from taskapi.http.conditional import not_modified
+from taskapi.http.context import request_id
+from taskapi.http.hardening import Hardened, Header
+from taskapi.http.problems import send_error
+
+AUTHORIZATION = b"authorization"
+HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
+"""What the router takes for the name of a host."""
+
+Counted = tuple[tuple[Counter, ...], Header]
+"""Counters, and the header that tells of them."""
+
+UNCOUNTED: Counted = ((), policy_header(()))
+Headers = Mapping[bytes, bytes]
+
+
+class Entrance:
+    """Wraps the router."""
+
+    def __init__(self, router: Litestar, gate: Gate, callers: Callers, limits: Limits, responses: Responses) -> None:
+        self._router = router
+        self._routes = Routes(router)
+        self._gate = gate
+        self._callers = callers
+        self._limits = limits
+        self._responses = responses
+        self.served = dict.fromkeys((HIT_MEMORY, HIT_REDIS, MISS, BYPASS), 0)
+        """How many answers of routes whose answers are kept came from where."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what is no request, or is for no route, is the router's."""
+        found = self._routes.find(scope) if scope["type"] == ScopeType.HTTP else None
+        if found is None:
+            await self._router(scope, receive, send)
+            return
+        route, item = found
+        scope["path_template"] = route.template
+        try:
+            if route.public:
+                await self._serve_anybody(scope, receive, send, route)
+            else:
+                await self._serve_caller(scope, receive, send, route, item)
+        except Error as error:  # the gate's own: the router answers its errors itself
+            await send_error(send, error)
+
+    async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
+        counters = self._limits.of_address(route.classes, scope)
+        if not counters:
+            await self._router(scope, receive, send)
+            return
+        admission = await self._gate.admit(Question(counters=counters))
+        told = [policy_header(counters), state_header(admission.verdicts)]
+        if refused := admission.refused:
+            await send_error(send, refusal(refused), told)
+        else:
+            await self._router(scope, receive, adding(send, told))
+
+    async def _serve_caller(self, scope: Scope, receive: Receive, send: Send, route: Route, item: str) -> None:
+        headers = dict(scope["headers"])
+        caller = self._callers.find(headers.get(AUTHORIZATION))
+        if caller is None or _repeated(scope, headers, AUTHORIZATION):
+            raise Unauthenticated
+        counters, policy = self._counted(scope, route, caller)
+        key = self._body_key(scope, headers, route, item, caller) if route.cache is not None else None
+        held = None if key is None else self._responses.held(key)
+        question = Question(
+            user_id=caller.user_id,
+            session_id=caller.session_id,
+            counters=counters,
+            field=None if key is None else route.field(item),
+            body_key=key,
+            held=None if held is None else held.stamp,
+        )
+        admission = await self._gate.admit(question)
+        if admission.principal is None:
+            raise Unauthenticated
+        told = [policy, state_header(admission.verdicts)] if admission.verdicts else []
+        if refused := admission.refused:
+            await send_error(send, refusal(refused), told)
+            return
+        if key is not None and route.cache is not None:
+            wanted = Wanted(scope, question, held, route.cache.seconds)
+            if found := await self._responses.find(wanted, admission):
+                await self._send(send, *found, headers.get(CONDITION), told)
+                return
+        if route.cache is not None:
+            self.served[BYPASS] += 1
+            told.insert(0, BYPASS)
+        scope["user"] = admission.principal
+        await self._router(scope, receive, adding(send, told) if told else send)
+
+    async def _send(
+        self, send: Send, prepared: Prepared, origin: Header, condition: bytes | None, told: list[Header]
+    ) -> None:
+        self.served[origin] += 1
+        if condition is not None and prepared.etag is not None and _is_known(condition, prepared.etag):
+            status, headers, content = 304, prepared.unchanged, b""
+        else:
+            status, content = prepared.answer.status, prepared.answer.content(request_id())
+            headers = prepared.headers_for(content)
+        start = {"type": "http.response.start", "status": status, "headers": Hardened((*headers, origin, *told))}
+        await send(cast(Any, start))
+        await send({"type": "http.response.body", "body": content, "more_body": False})
+
+    def _counted(self, scope: Scope, route: Route, caller: Caller) -> Counted:
+        counted: Counted | None = caller.remembered(route)
+        if counted is None:
+            counters = self._limits.of_user(route.classes, caller.user_id)
+            counted = (counters, policy_header(counters))
+            caller.remember(route, counted)
+        return UNCOUNTED if self._limits.exempts_address(scope) else counted
+
+    def _body_key(self, scope: Scope, headers: Headers, route: Route, item: str, caller: Caller) -> str | None:
+        """Return where the answer is kept; None if the router has to look at the request."""
+        if not HOST.fullmatch(headers.get(b"host", b"")) or _repeated(scope, headers, b"host"):
+            return None
+        condition = headers.get(CONDITION)
+        if condition is not None and (_repeated(scope, headers, CONDITION) or not _is_readable(condition)):
+            return None
+        return route.body_key(caller.name, item, scope["query_string"])
+
+
+def _repeated(scope: Scope, headers: Headers, wanted: bytes) -> bool:
+    sent = cast(Collection[tuple[bytes, bytes]], scope["headers"])
+    return len(headers) < len(sent) and sum(name == wanted for name, _ in sent) > 1
+
+
+def _is_known(condition: bytes, etag: bytes) -> bool:
+    return condition == etag or not_modified(condition.decode("latin-1"), etag.decode("latin-1"))
+
+
+def _is_readable(condition: bytes) -> bool:
+    try:
+        not_modified(condition.decode("latin-1"), "")
+    except Invalid:
+        return False
+    return True

@@ -1,0 +1,120 @@
+"""Versions: what a transaction touches is written under way in Redis before COMMIT and gets new versions after it.
+
+`begin` must be confirmed before COMMIT, `end` before the answer. Where Redis does not confirm one, the gate is closed
+in PostgreSQL instead, and nothing is acknowledged before nobody can serve the past any more.
+"""
+
+import asyncio
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from uuid import UUID
+
+from taskapi.gate import keys, scripts
+from taskapi.gate.calls import Call, Unreachable, script_command
+from taskapi.gate.counts import Counts
+from taskapi.gate.lease import Lease
+from taskapi.gate.nodes import Nodes
+from taskapi.gate.slots import slot_of
+from taskapi.gate.store import Waiting
+
+Fields = Mapping[UUID, Iterable[str]]
+Make = Callable[[UUID], Call]
+FRESH_SECONDS = 1.0
+"""What took longer is said again: a flush in between may have wiped it, and two seconds later nobody would notice."""
+
+ATTEMPTS = 2
+"""A connection may have been lost a moment ago without anything being wrong with Redis."""
+
+
+class Write:
+    """One transaction's part in the versions."""
+
+    def __init__(self, fields: Fields, introduced: frozenset[UUID]) -> None:
+        self.id = os.urandom(12).hex().encode()
+        self.fields = fields
+        self.introduced = introduced
+        self.begun = False
+        """Whether Redis confirmed the beginning."""
+
+
+class Versions:
+    """Begins and ends writes in Redis."""
+
+    def __init__(self, nodes: Nodes, lease: Lease, counts: Counts) -> None:
+        self._nodes = nodes
+        self._lease = lease
+        self._counts = counts
+
+    async def begin(self, write: Write) -> bool:
+        """Enter a write among those under way; says whether every server confirmed it that is the right one."""
+        return await self._confirmed(lambda user_id: self._begin(write, user_id), write.fields)
+
+    async def end(self, write: Write) -> bool:
+        """Give the fields of a write new versions and take it from those under way; says whether that is confirmed."""
+        return await self._confirmed(lambda user_id: self._end(write.id, user_id, write.fields[user_id]), write.fields)
+
+    async def announce(self, fields: Fields) -> bool:
+        """Give fields new versions; says whether that is confirmed."""
+        return await self._confirmed(lambda user_id: self._end(b"", user_id, fields[user_id]), fields)
+
+    async def touch(self, fields: Fields) -> bool:
+        """Give fields new versions on whatever server answers; says whether all did."""
+        return await self._all_answered(lambda user_id: self._end(b"", user_id, fields[user_id]), fields)
+
+    async def _confirmed(self, make: Make, fields: Fields) -> bool:
+        for _ in range(ATTEMPTS):
+            started = self._lease.now()
+            is_told = await self._all_answered(make, fields) and await self._is_right_server()
+            if is_told and self._lease.now() - started < FRESH_SECONDS:
+                return True
+        self._counts.unconfirmed_writes += 1
+        return False
+
+    async def _all_answered(self, make: Make, fields: Fields) -> bool:
+        calls = [make(user_id) for user_id in fields]
+        try:
+            for call in calls:
+                self._nodes.line(call.slot).ask(call)
+        except Unreachable as error:
+            for call in calls:
+                call.fail(str(error))
+        answers = await asyncio.gather(*(call.future for call in calls if call.future), return_exceptions=True)
+        same = all(call.epoch == self._nodes.line(call.slot).epoch for call in calls)
+        return same and all(answer == 1 for answer in answers)
+
+    async def _is_right_server(self) -> bool:
+        """Say whether everybody who serves stands on the server that answered."""
+        server = self._nodes.identity
+        if not self._lease.serves(server):
+            try:
+                await self._lease.refresh()
+            except Exception:  # PostgreSQL is away: then nothing is known
+                return False
+        return self._lease.serves(server)
+
+    def _begin(self, write: Write, user_id: UUID) -> Call:
+        is_new = b"1" if user_id in write.introduced else b"0"
+        arguments = (write.id, os.urandom(12), keys.WRITE_SECONDS * 1_000_000, is_new)
+        return _call(scripts.BEGIN, user_id, *arguments, *_encoded(write.fields[user_id]))
+
+    def _end(self, write_id: bytes, user_id: UUID, fields: Iterable[str]) -> Call:
+        return _call(scripts.END, user_id, write_id, os.urandom(12), *_encoded(fields))
+
+
+def _call(script: scripts.Script, user_id: UUID, *arguments: bytes | int) -> Call:
+    key = keys.versions(user_id)
+    command = script_command(script, (key,), *arguments)
+    return Call(command, asyncio.get_running_loop().create_future(), slot_of(key))
+
+
+def _encoded(fields: Iterable[str]) -> list[bytes]:
+    return [field.encode() for field in sorted(fields)]
+
+
+def fields_of(rows: Iterable[Waiting]) -> dict[UUID, set[str]]:
+    """Return the fields that rows touch, by user."""
+    fields: dict[UUID, set[str]] = defaultdict(set)
+    for row in rows:
+        fields[row.user_id].update(row.fields)
+    return {user_id: names for user_id, names in fields.items() if names}

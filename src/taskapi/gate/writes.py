@@ -1,0 +1,111 @@
+"""What hangs on every transaction: `begin` before COMMIT, `end` after it, and what happens where Redis is away."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from taskapi.contracts.events import SessionsEnded
+from taskapi.errors import Overloaded
+from taskapi.gate import store
+from taskapi.gate.lease import Lease
+from taskapi.gate.versions import Versions, Write, fields_of
+from taskapi.kit.database import Database, Transaction
+from taskapi.kit.telemetry import logger
+
+Announced = Callable[[Sequence[UUID]], None]
+"""Takes the outbox rows of a write whose fields have new versions."""
+
+Buried = Callable[[UUID, Sequence[UUID]], None]
+"""Takes a user and the sessions of theirs that are over."""
+
+
+class Writes:
+    """The hooks around a commit."""
+
+    def __init__(
+        self, database: Database, versions: Versions, lease: Lease, announced: Announced, buried: Buried
+    ) -> None:
+        self._database = database
+        self._versions = versions
+        self._lease = lease
+        self._announced = announced
+        self._buried = buried
+        self._under_way: WeakKeyDictionary[Transaction, Write] = WeakKeyDictionary()
+        self.wrote_without_begin = False
+        """Since this was last looked at and reset."""
+
+    def hang(self) -> None:
+        """Be called around every commit from now on."""
+        hooks = self._database.hooks
+        hooks.before_commit.append(self.before_commit)
+        hooks.after_commit.append(self.after_commit)
+        hooks.after_rollback.append(self.after_rollback)
+
+    async def before_commit(self, transaction: Transaction) -> None:
+        """Begin; raises Overloaded if neither Redis knows of the write nor the gate is closed."""
+        touched = {user_id: fields for user_id, fields in transaction.touched.items() if fields}
+        if not touched:
+            return
+        write = Write(touched, transaction.introduced)
+        self._under_way[transaction] = write
+        if self._lease.closing is None and await self._begin(write):
+            return
+        if touched.keys() <= write.introduced:  # nobody can hold anything of users whom nobody knows
+            return
+        if not await self._is_closed(transaction) and not await self._begin(write):
+            raise Overloaded("The cache cannot be told of this change at the moment; try again shortly.")
+
+    async def after_commit(self, transaction: Transaction) -> None:
+        """End; returns once nobody can be served what was before."""
+        for event in transaction.events:
+            if isinstance(event, SessionsEnded):
+                self._buried(event.user_id, event.session_ids)
+        write = self._under_way.pop(transaction, None)
+        if write is not None and not write.begun:
+            return  # the gate is closed or nobody knows these users: the relay announces the rows
+        if write is not None and not await self._versions.end(write):
+            await self._close()
+            return
+        self._announced(transaction.outbox_ids)
+
+    async def after_rollback(self, transaction: Transaction) -> None:
+        """End a write that changed nothing; its deadline would do it too."""
+        write = self._under_way.pop(transaction, None)
+        if write is not None and write.begun:
+            await self._versions.end(write)
+
+    async def settle(self, user_id: UUID) -> None:
+        """Announce a user's rows that nobody announced yet; returns once nobody can be served what was before."""
+        async with self._database.read() as connection:
+            rows = await store.waiting_of(connection, user_id)
+        if rows and self._lease.closing is None and await self._versions.announce(fields_of(rows)):
+            self._announced([row.id for row in rows])
+        elif rows:
+            await self._close()
+
+    async def _begin(self, write: Write) -> bool:
+        write.begun = await self._versions.begin(write)
+        return write.begun
+
+    async def _is_closed(self, transaction: Transaction) -> bool:
+        """Make sure that nobody serves what is kept, and keep it so until the transaction ends."""
+        self.wrote_without_begin = True
+        if self._lease.closing is None:
+            await self._close()
+        await self._lease.settle()
+        closing = self._lease.closing
+        await transaction.execute("SAVEPOINT gate")
+        generation = await store.closed_generation(transaction)
+        if closing is not None and generation == closing.token:
+            return True
+        await transaction.execute("ROLLBACK TO SAVEPOINT gate")  # lets go of the row
+        return False
+
+    async def _close(self) -> None:
+        """Close the gate and wait until that has reached everybody; raises Overloaded if PostgreSQL is away too."""
+        try:
+            await self._lease.close()
+        except Exception as error:
+            raise Overloaded("The change could not be confirmed; ask again whether it is there.") from error
+        logger("taskapi.gate").warning("the gate is closed: Redis did not confirm a write")
+        await self._lease.settle()

@@ -1,0 +1,57 @@
+"""One connection outside the pool, for what may not wait behind the requests: who holds a permission renews it here."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from taskapi.kit.database.connection import Row
+
+
+class LoneConnection:
+    """Runs one statement at a time, each in a transaction of its own; reconnects when it has to."""
+
+    def __init__(self, dsn: str, server_settings: dict[str, str], seconds: float) -> None:
+        self._dsn = dsn
+        self._server_settings = server_settings
+        self._seconds = seconds
+        self._turn = asyncio.Lock()
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    async def fetch_one(self, sql: str, *args: Any) -> Row | None:
+        """Return the first row; raises OSError, TimeoutError or what the driver raises, within the time limit."""
+        async with asyncio.timeout(self._seconds), self._turn:
+            try:
+                connection = await self._connected()
+                return await connection.fetchrow(sql, *args)
+            except asyncpg.PostgresError as error:
+                if connection_is_lost(error):
+                    self._drop()
+                raise
+            except BaseException:
+                self._drop()
+                raise
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self._drop()
+
+    async def _connected(self) -> "asyncpg.Connection[Any]":
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._dsn, timeout=self._seconds, server_settings=self._server_settings
+            )
+        return self._connection
+
+    def _drop(self) -> None:
+        """Break the connection: a statement whose answer did not come must not answer the next one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+def connection_is_lost(error: asyncpg.PostgresError) -> bool:
+    """Say whether the server is about to hang up, or was the wrong one."""
+    return isinstance(
+        error, asyncpg.OperatorInterventionError | asyncpg.PostgresConnectionError | asyncpg.ReadOnlySQLTransactionError
+    )

@@ -1,0 +1,1 @@
+"""Mirrors `taskapi.gate`."""
