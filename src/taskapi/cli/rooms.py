@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
-import asyncpg
 import typer
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from taskapi.app import close_rooms, open_rooms
 from taskapi.config import Settings, SettingsInvalid
 from taskapi.errors import Error
+from taskapi.kit.database.faults import ServerRefusal, TableMissing
 from taskapi.resources import Resources
 
 Result = TypeVar("Result")
@@ -23,11 +23,11 @@ def explained() -> Iterator[None]:
     """Turn what people can mend into one sentence and exit code 1."""
     try:
         yield
-    except asyncpg.UndefinedTableError:
+    except TableMissing:
         _refuse("The database is not up to date; run `task-api migrate up`, or start `task-api serve`, first.")
     except DBAPIError as error:
         _refuse(str(error.orig))
-    except (SettingsInvalid, Error, SQLAlchemyError, CommandError, asyncpg.PostgresError, OSError) as error:
+    except (SettingsInvalid, Error, SQLAlchemyError, CommandError, ServerRefusal, OSError) as error:
         reasons = "".join(f"\n  {part.pointer}: {part.detail}" for part in getattr(error, "violations", ()))
         _refuse(f"{error}{reasons}")
 

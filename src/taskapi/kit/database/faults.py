@@ -12,6 +12,12 @@ import asyncpg
 from taskapi.errors import Error, Overloaded
 from taskapi.kit.telemetry import logger
 
+ServerRefusal = asyncpg.PostgresError
+"""What the server says no with, where no error of the business stands for it."""
+
+TableMissing = asyncpg.UndefinedTableError
+"""The schema is not that of the code."""
+
 Constraints = Mapping[str, type[Error]]
 
 AWAY = (
