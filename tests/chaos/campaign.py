@@ -21,9 +21,9 @@ from tests.chaos.writers import Writer
 
 NAMES = ("ada", "grace", "edith", "joan", "karen", "radia", "barbara", "frances")
 CALM_SECONDS = 1.5
-"""Before the first fault; after the last one it is calm until nothing is excused any more, and as long again."""
+"""Before the first fault; and after the last one, once nothing is excused any more."""
 READER_PATIENCE, WRITER_PATIENCE, VISITOR_PATIENCE = 4.0, 6.0, 20.0
-STOP_SECONDS = 120
+"""Seconds. Readers leave a frozen process soon; visitors wait longer than the server may take."""
 
 Fault = Callable[[Scene], Awaitable[None]]
 
@@ -111,7 +111,7 @@ class Campaign:
             return now >= began + self._plan.most_seconds or (now >= ends and self._ledger.reads >= self._plan.reads)
 
         await asyncio.gather(*(self._lane(lane, over) for lane in self._plan.lanes), self._tell(began, over))
-        await asyncio.sleep(2 * GRACE_SECONDS if self._plan.lanes else 0)
+        await asyncio.sleep(GRACE_SECONDS + CALM_SECONDS if self._plan.lanes else 0)
 
     async def _lane(self, faults: Sequence[Fault], over: Callable[[], bool]) -> None:
         """Let every fault of a lane happen equally often, in an order that the seed decides."""

@@ -47,10 +47,14 @@ class Visitor:
 
     async def _log_out(self, stopped: asyncio.Event) -> bool:
         """Return whether the session has certainly ended: acknowledged, or refused when the log-out was repeated."""
+        repeated = False
         while not stopped.is_set():
             reply = await self._device.ask("POST", "/api/auth/logout")
             if reply is not None and reply.answer.status in (204, 401):
+                if reply.answer.status == 401 and not repeated:
+                    self._note(Fault.LOGGED_OUT, reply)
                 return True
+            repeated = True
             await asyncio.sleep(RETRY_SECONDS)
         return False
 

@@ -104,7 +104,7 @@ class Writer:
         return False
 
     def _check(self, reply: Reply, thing: Timeline) -> None:
-        """The answer of a write shows what was written, also when it is the stored answer of an earlier attempt."""
+        """Note an answer that does not show what was written; that of a repetition has to show it too."""
         if reply.answer.status == 204:
             return
         is_account = thing is self._looking.person.account
