@@ -1,7 +1,6 @@
 """Three processes, real servers and real faults, for a short while; `make chaos` does the same for longer."""
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -33,9 +32,9 @@ def folder() -> Iterator[Path]:
 
 def campaign(plan: Plan, folder: Path, guide: bool = False) -> Ledger:
     """Run a plan and return the books; a test that fails shows them."""
-    ledger = run(plan, GUIDE_WAY if guide else TASK_API, folder, logging.info)
-    logging.info("\n".join(table(ledger)))
-    logging.info(ledger.journal.read_text())
+    ledger = run(plan, GUIDE_WAY if guide else TASK_API, folder, print)
+    print("\n".join(table(ledger)))
+    print(ledger.journal.read_text())
     return ledger
 
 
