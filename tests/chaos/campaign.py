@@ -110,19 +110,21 @@ class Campaign:
             now = time.monotonic()
             return now >= began + self._plan.most_seconds or (now >= ends and self._ledger.reads >= self._plan.reads)
 
-        await asyncio.gather(*(self._lane(lane, over) for lane in self._plan.lanes), self._tell(began, over))
+        chances = [Random(self._random.getrandbits(64)) for _ in self._plan.lanes]
+        lanes = [self._lane(lane, chance, over) for lane, chance in zip(self._plan.lanes, chances, strict=True)]
+        await asyncio.gather(*lanes, self._tell(began, over))
         await asyncio.sleep(GRACE_SECONDS + CALM_SECONDS if self._plan.lanes else 0)
 
-    async def _lane(self, faults: Sequence[Fault], over: Callable[[], bool]) -> None:
+    async def _lane(self, faults: Sequence[Fault], random: Random, over: Callable[[], bool]) -> None:
         """Let every fault of a lane happen equally often, in an order that the seed decides."""
-        random = Random(self._random.getrandbits(64))
+        scene = self._scene.by(random)
         while not over():
             for fault in random.sample(faults, len(faults)):
                 await asyncio.sleep(random.uniform(*self._plan.gap))
                 if over():
                     return
                 self._ledger.note_event("fault begins", fault=fault.__name__)
-                await fault(self._scene)
+                await fault(scene)
                 self._ledger.note_event("fault ends", fault=fault.__name__)
 
     async def _tell(self, began: float, over: Callable[[], bool]) -> None:

@@ -44,6 +44,8 @@ class Device:
         self.ledger = ledger
         self.random = random
         self.token = ""
+        self.pinned: int | None = None
+        """The process to ask, instead of any."""
         self._ports = ports
         self._patience = patience
         self._connections: list[Connection | None] = [None] * len(ports)
@@ -83,6 +85,8 @@ class Device:
                 connection.abort()
 
     def _choose(self) -> int:
+        if self.pinned is not None:
+            return self.pinned
         now = time.monotonic()
         usable = [number for number in self.instances if self._avoided[number] <= now]
         return self.random.choice(usable or self.instances)

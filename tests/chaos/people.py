@@ -40,15 +40,6 @@ class Person:
         self.tasks = [Timeline(name, str(number)) for number in range(slots)]
         self.by_slot = {timeline.slot: timeline for timeline in (*self.tasks, self.account)}
 
-    @property
-    def deleted_ids(self) -> list[tuple[Timeline, str]]:
-        """The ids that some of the tasks had before they were created anew."""
-        found = []
-        for task in self.tasks:
-            past = {version.task_id for version in task.versions[: task.acknowledged]}
-            found += [(task, task_id) for task_id in past if task_id not in (None, task.current.task_id)]
-        return found
-
 
 class SetUpFailed(Exception):
     """Somebody could not register or log in, although nothing was broken."""

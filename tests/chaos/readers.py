@@ -53,10 +53,9 @@ class Reader:
         await self._looking.me(conditional=True)
 
     async def _gone(self) -> None:
-        if gone := self._person.deleted_ids:
-            await self._looking.gone_task(*self._random.choice(gone[-5:]))
-        else:
-            await self._task()
+        task = self._random.choice(self._person.tasks)
+        if task.past_ids:
+            await self._looking.gone_task(task, self._random.choice(task.past_ids[-3:]))
 
     async def _stranger(self) -> None:
         task_id = self._random.choice(self._random.choice(self._strangers).tasks).current.task_id

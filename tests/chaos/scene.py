@@ -23,6 +23,10 @@ class Scene:
         self.ledger = ledger
         self.random = random
 
+    def by(self, random: Random) -> "Scene":
+        """Return the same scene, ruled by another chance, so that lanes of faults do not depend on each other."""
+        return Scene(self.stores, self.fleet, self.ledger, random)
+
     @property
     def weather(self) -> Weather:
         """Which faults are on."""

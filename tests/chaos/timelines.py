@@ -37,6 +37,8 @@ class Timeline:
         self.slot = slot
         self.versions = [Version(0, ABSENT, None, "")]
         self.acknowledged = 0
+        self.past_ids: list[str] = []
+        """The ids that a task had before it was deleted, the latest last."""
 
     @property
     def current(self) -> Version:
@@ -58,6 +60,8 @@ class Timeline:
     def acknowledge(self, task_id: str | None = None) -> None:
         """Note that the version under way was answered; `task_id` is what the answer called it, if it is new."""
         assert self.begun == self.acknowledged + 1, "no version is under way"
+        if self.versions[-1].status == ABSENT and self.current.task_id is not None:
+            self.past_ids.append(self.current.task_id)
         self.acknowledged += 1
         if task_id is not None:
             self.current.task_id = task_id

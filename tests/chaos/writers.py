@@ -49,7 +49,7 @@ class Writer:
         """Write until it is time to stop; what is under way then is seen through."""
         while not stopped.is_set():
             thing = self._random.choice(self._things)
-            await self._write(thing)
+            await self.write(thing)
             if self._random.random() < 0.5:
                 await self._look_at(thing)
             await asyncio.sleep(self._random.expovariate(1 / self._pause))
@@ -62,10 +62,10 @@ class Writer:
         else:
             await self._looking.task(thing)
 
-    async def _write(self, thing: Timeline) -> None:
+    async def write(self, thing: Timeline) -> None:
+        """Change a thing once; returns when that is acknowledged."""
         change = self._next(thing)
-        number = thing.begun
-        headers = {"Idempotency-Key": f"{self._device.name}/{thing.slot}/{number}".replace(" ", "-")}
+        headers = {"Idempotency-Key": f"{self._device.name}/{thing.slot}/{thing.begun}".replace(" ", "-")}
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < deadline:
             reply = await self._device.ask(change.method, change.path, change.body, headers)
