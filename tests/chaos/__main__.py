@@ -29,7 +29,11 @@ def main() -> int:
     folder.chmod(0o711)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped
     print(f"seed {seed}, target {options.target}, journal {folder / 'journal.jsonl'}", flush=True)
-    ledger = run(plan, TARGETS[options.target], folder, lambda line: print(line, flush=True))
+    try:
+        ledger = run(plan, TARGETS[options.target], folder, lambda line: print(line, flush=True))
+    except (KeyboardInterrupt, SystemExit):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     print("\n" + "\n".join(table(ledger)))
     if ledger.is_clean:
         shutil.rmtree(folder, ignore_errors=True)

@@ -40,9 +40,9 @@ class Plan(msgspec.Struct, frozen=True):
     slots: int = 4
     readers: int = 3
     """Of each person."""
-    writer_pause: float = 0.05
-    gap: tuple[float, float] = (0.3, 2.0)
-    """Seconds between two faults of one lane."""
+    writer_pause: float = 0.12
+    gap: tuple[float, float] = (0.2, 7.0)
+    """Seconds between two faults of one lane: sometimes none has a chance to settle, sometimes all is well again."""
     lanes: Sequence[Sequence[Fault]] = (redis_faults.FAULTS, process_faults.FAULTS)
     most_seconds: float = 7200
 
