@@ -28,6 +28,10 @@ READER_PATIENCE, WRITER_PATIENCE, VISITOR_PATIENCE = 4.0, 6.0, 20.0
 Fault = Callable[[Scene], Awaitable[None]]
 
 
+LANES: Sequence[Sequence[Fault]] = (redis_faults.FAULTS, process_faults.FAULTS)
+"""All faults. Those of one lane never happen at the same time."""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """How much is done."""
 
@@ -43,7 +47,7 @@ class Plan(msgspec.Struct, frozen=True):
     writer_pause: float = 0.12
     gap: tuple[float, float] = (0.2, 7.0)
     """Seconds between two faults of one lane: sometimes none has a chance to settle, sometimes all is well again."""
-    lanes: Sequence[Sequence[Fault]] = (redis_faults.FAULTS, process_faults.FAULTS)
+    lanes: Sequence[Sequence[Fault]] = LANES
     most_seconds: float = 7200
 
 

@@ -91,6 +91,8 @@ def shows_absence(task_id: str | None = None, statuses: Iterable[str] = ()) -> S
 
 
 Counts = tuple[int, ...]
+LAG = 3
+"""So many versions back a wrong summary is compared, to tell one that lags from one that never was right."""
 
 
 def judge_counts(
@@ -104,7 +106,7 @@ def judge_counts(
         return None
     if counts in _possible(windows, statuses):
         return Wrong.WENT_BACK
-    before = {timeline: Window(max(0, window.first - 1), window.last) for timeline, window in windows.items()}
+    before = {timeline: Window(max(0, window.first - LAG), window.last) for timeline, window in windows.items()}
     if counts not in _possible(before, statuses):
         return Wrong.LOST
     own = any(timeline.versions[window.first].writer == reader for timeline, window in windows.items())
