@@ -33,6 +33,7 @@ from taskapi.http.edge import Edge
 from taskapi.http.options import tell_all_methods
 from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
+from taskapi.kit.collector import prepare_collector
 from taskapi.kit.database import Database
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
@@ -70,7 +71,9 @@ def create() -> App:
     """Build the application from the environment: what an ASGI server is pointed at."""
     settings = load()
     configure_logs(settings.logs)
-    return App(settings)
+    app = App(settings)
+    prepare_collector()
+    return app
 
 
 def open_rooms(settings: Settings, clock: Clock = system_clock) -> Resources:
