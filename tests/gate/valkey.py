@@ -21,7 +21,7 @@ class Valkey:
     """One server process on a port of its own."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.client = Redis(port=self.port, socket_timeout=10)
         self._folder = folder
         self._options = options
@@ -89,7 +89,8 @@ def running_valkey(*options: str) -> Iterator[Valkey]:
             server.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
