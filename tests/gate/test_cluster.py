@@ -24,9 +24,9 @@ def nodes() -> Iterator[list[Valkey]]:
         buses = [str(free_port()) for _ in range(3)]
         found = [stack.enter_context(running_valkey(*OPTIONS, "--cluster-port", bus)) for bus in buses]
         for number, node in enumerate(found):
-            node.client.execute_command("CLUSTER", "MEET", "127.0.0.1", found[0].port, buses[0])
+            node.run("CLUSTER", "MEET", "127.0.0.1", found[0].port, buses[0])
             first, last = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
-            node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+            node.run("CLUSTER", "ADDSLOTSRANGE", first, last)
         eventually(lambda: all(_is_well(node) for node in found), 30)
         yield found
         for node in found:
@@ -34,7 +34,7 @@ def nodes() -> Iterator[list[Valkey]]:
 
 
 def _is_well(node: Valkey) -> bool:
-    info = node.client.execute_command("CLUSTER", "INFO")
+    info = node.run("CLUSTER", "INFO")
     return b"cluster_state:ok" in _text(info) and b"cluster_known_nodes:3" in _text(info)
 
 
@@ -92,7 +92,7 @@ def _slot(somebody: Somebody) -> int:
 
 def _holder(nodes: list[Valkey], slot: int) -> int:
     for number, node in enumerate(nodes):
-        for first, last, primary, *_ in node.client.execute_command("CLUSTER", "SLOTS"):
+        for first, last, primary, *_ in node.run("CLUSTER", "SLOTS"):
             if first <= slot <= last:
                 return [each.port for each in nodes].index(primary[1])
         assert number < 3
@@ -100,20 +100,20 @@ def _holder(nodes: list[Valkey], slot: int) -> int:
 
 
 def _id(node: Valkey) -> str:
-    name = node.client.execute_command("CLUSTER", "MYID")
+    name = node.run("CLUSTER", "MYID")
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _begin_to_move(slot: int, source: Valkey, target: Valkey) -> None:
-    target.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", _id(source))
-    source.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", _id(target))
+    target.run("CLUSTER", "SETSLOT", slot, "IMPORTING", _id(source))
+    source.run("CLUSTER", "SETSLOT", slot, "MIGRATING", _id(target))
 
 
 def _move(slot: int, source: Valkey, target: Valkey, nodes: list[Valkey]) -> None:
-    while keys := source.client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100):
-        source.client.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+    while keys := source.run("CLUSTER", "GETKEYSINSLOT", slot, 100):
+        source.run("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
     for node in (target, source, *nodes):
-        node.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", _id(target))
+        node.run("CLUSTER", "SETSLOT", slot, "NODE", _id(target))
 
 
 async def _trusts(process: Process, somebody: Somebody) -> bool:

@@ -97,14 +97,14 @@ class Entrance:
             held=None if held is None else held.stamp,
         )
         admission = await self._gate.admit(question)
-        if admission.principal is None:
-            raise Unauthenticated
         told = []
         if admission.verdicts:
             told = [policy, state_header(admission.verdicts)]
             if refused := admission.refused:
                 await send_error(send, refusal(refused), told)
                 return
+        if admission.principal is None:
+            raise Unauthenticated
         if key is not None and route.cache is not None:
             wanted = Wanted(scope, question, held, route.cache.seconds)
             if found := await self._responses.find(wanted, admission):
