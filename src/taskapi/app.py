@@ -33,6 +33,7 @@ from taskapi.http.edge import Edge
 from taskapi.http.options import tell_all_methods
 from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
+from taskapi.kit.collector import prepare_collector
 from taskapi.kit.database import Database
 from taskapi.kit.embedded.external import check_addresses
 from taskapi.kit.passwords import Passwords
@@ -72,7 +73,9 @@ def create() -> App:
     settings = load()
     check_addresses(settings)
     configure_logs(settings.logs)
-    return App(settings)
+    app = App(settings)
+    prepare_collector()
+    return app
 
 
 def open_rooms(settings: Settings, clock: Clock = system_clock) -> Resources:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
 
@@ -118,7 +119,7 @@ async def test_a_write_during_an_outage_is_kept_back_until_nobody_can_serve_the_
     switch.is_shut = False
     for process in (cut_off, other):
         await process.serves()
-        await until(lambda process=process: _trusts(process, ada))
+        await until(partial(_trusts, process, ada))
         assert not (await process.ask(ada, held=stamp)).held_is_fresh
 
 

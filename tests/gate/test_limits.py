@@ -108,9 +108,13 @@ def test_the_local_limiter_counts_as_a_bucket_of_tokens_does(allowances: list[Al
 
 def test_a_clock_that_was_set_back_locks_nobody_out(shared_valkey: Valkey) -> None:
     interval, burst = rate(Allowance("read", 10))
-    for now in (START, START - 3_600_000_000):
+
+    def count(now: int) -> object:
         shared_valkey.client.set("clock", now, ex=1000)
-        reply = shared_valkey.client.eval(COUNT, 1, "ratelimit:{back}:read", interval, burst)
+        return shared_valkey.client.eval(COUNT, 1, "ratelimit:{back}:read", interval, burst)
+
+    count(START)
+    reply = count(START - 3_600_000_000)
     assert isinstance(reply, list)
     assert reply[1] <= burst
     assert 0 < reply[2] <= interval

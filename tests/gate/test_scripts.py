@@ -51,7 +51,7 @@ class User:
         self._valkey.client.hset(self.versions, "born", 1)
 
     def hash(self) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = self._valkey.client.hgetall(self.versions)
+        found: dict[bytes, bytes] = self._valkey.run("HGETALL", self.versions)
         return found
 
     def refill(self, version: bytes, copy: bytes = b"user 1 2") -> int:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import ConnectionError as NotThere
@@ -21,7 +22,7 @@ class Valkey:
     """One server process on a port of its own."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.client = Redis(port=self.port, socket_timeout=10)
         self._folder = folder
         self._options = options
@@ -35,9 +36,10 @@ class Valkey:
     def start(self) -> None:
         """Start it; returns when it answers."""
         program = str(find_valkey(None, self._folder).executable)
-        options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder))
-        options += ("--repl-diskless-sync-delay", "0")
-        self._process = subprocess.Popen([program, *options, *self._options], stdout=subprocess.DEVNULL)
+        place = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder))
+        habits = ("--save", "", "--repl-diskless-sync-delay", "0")
+        command = [program, *place, *habits, *self._options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while not self._answers():
             assert time.monotonic() < deadline, "Valkey did not start"
@@ -66,6 +68,10 @@ class Valkey:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def run(self, *command: str | int) -> Any:
+        """Run a command for which the client has no method."""
+        return self.client.execute_command(*command)  # type: ignore[no-untyped-call]
+
     def keys_without_end(self) -> list[bytes]:
         """Return the keys that would stay for ever."""
         return [key for key in self.client.scan_iter(count=1000) if self.client.ttl(key) == -1]
@@ -89,7 +95,8 @@ def running_valkey(*options: str) -> Iterator[Valkey]:
             server.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

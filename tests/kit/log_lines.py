@@ -24,6 +24,7 @@ class LogLines:
     @property
     def text(self) -> str:
         """All of them."""
+        flush()
         return self.stream.getvalue()
 
     @property
@@ -34,6 +35,12 @@ class LogLines:
     def events(self, name: str) -> list[dict[str, Any]]:
         """The entries of one kind."""
         return [entry for entry in self.entries if entry["event"] == name]
+
+
+def flush() -> None:
+    """Write what waits to be written together."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 @contextmanager
@@ -47,6 +54,7 @@ def logged(settings: LogSettings = JSON_LINES, stream: io.StringIO | None = None
             configure_logs(settings)
         yield lines
     finally:
+        flush()
         root.handlers[:], logging.raiseExceptions = handlers, raising
         root.setLevel(level)
         structlog.reset_defaults()

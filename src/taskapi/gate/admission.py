@@ -8,7 +8,7 @@ import msgspec
 from taskapi.contracts.identity import Principal
 
 
-class Allowance(msgspec.Struct, frozen=True):
+class Allowance(msgspec.Struct, frozen=True, gc=False):
     """How many requests of one class somebody may send: `requests` in `seconds`, all of them at once if saved up."""
 
     name: str
@@ -18,7 +18,7 @@ class Allowance(msgspec.Struct, frozen=True):
     seconds: int = 60
 
 
-class Counter(msgspec.Struct, frozen=True):
+class Counter(msgspec.Struct, frozen=True, gc=False):
     """An allowance and who it is counted for."""
 
     subject: str
@@ -27,7 +27,7 @@ class Counter(msgspec.Struct, frozen=True):
     allowance: Allowance
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the limiter says of one counter."""
 
     counter: Counter
@@ -41,7 +41,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """Seconds until a request would be accepted; 0 for one that was."""
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that one request wants to know."""
 
     user_id: UUID | None = None
@@ -69,7 +69,7 @@ class Source(StrEnum):
     """Redis did not answer: the session was read from PostgreSQL, the limiter counted in this process."""
 
 
-class Admission(msgspec.Struct, frozen=True, kw_only=True):
+class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known after the trip."""
 
     principal: Principal | None
@@ -93,4 +93,4 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def refused(self) -> tuple[Verdict, ...]:
         """The verdicts that refuse; empty if the request may go on."""
-        return tuple(verdict for verdict in self.verdicts if verdict.retry_after > 0)
+        return tuple([verdict for verdict in self.verdicts if verdict.retry_after > 0])

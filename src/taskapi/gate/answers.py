@@ -26,7 +26,7 @@ GAP = b'"requestId":"'
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True):
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the router answered."""
 
     form: int

@@ -26,8 +26,8 @@ from taskapi.gate.writes import Writes
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import Database
 
-STATE_SECONDS = 1.0
-"""How long reading the gate's state may take; half a lease."""
+STATE_SECONDS = 1.5
+"""How long reading the gate's state may take; what is left of a lease then is worth little."""
 
 STOP_SECONDS = 5
 

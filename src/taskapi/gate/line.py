@@ -62,6 +62,7 @@ class Line:
         self._connection: Connection | None = None
         self._breaker = Breaker()
         self._is_flying = False
+        self._is_probing = False
         self._lacks_scripts = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -190,9 +191,9 @@ class Line:
         return True
 
     def _count_failure(self) -> None:
-        was_open = self._breaker.is_open
         self._breaker.failed()
-        if self._breaker.is_open and not was_open:
+        if self._breaker.is_open and not self._is_probing:
+            self._is_probing = True
             self._start(self._probe())
 
     async def _probe(self) -> None:
@@ -201,6 +202,7 @@ class Line:
         while self._breaker.is_open:
             await asyncio.sleep(PROBE_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
             await self._connect()
+        self._is_probing = False
         logger("taskapi.gate").info("Redis is back", server=self.address.name)
 
     def _fail_all(self, reason: str) -> None:

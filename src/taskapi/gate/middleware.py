@@ -48,6 +48,7 @@ class Entrance:
         self._callers = callers
         self._limits = limits
         self._responses = responses
+        self._usual_host = b""
         self.served = dict.fromkeys((HIT_MEMORY, HIT_REDIS, MISS, BYPASS), 0)
         """How many answers of routes whose answers are kept came from where."""
 
@@ -96,12 +97,14 @@ class Entrance:
             held=None if held is None else held.stamp,
         )
         admission = await self._gate.admit(question)
+        told = []
+        if admission.verdicts:
+            told = [policy, state_header(admission.verdicts)]
+            if refused := admission.refused:
+                await send_error(send, refusal(refused), told)
+                return
         if admission.principal is None:
             raise Unauthenticated
-        told = [policy, state_header(admission.verdicts)] if admission.verdicts else []
-        if refused := admission.refused:
-            await send_error(send, refusal(refused), told)
-            return
         if key is not None and route.cache is not None:
             wanted = Wanted(scope, question, held, route.cache.seconds)
             if found := await self._responses.find(wanted, admission):
@@ -136,8 +139,11 @@ class Entrance:
 
     def _body_key(self, scope: Scope, headers: Headers, route: Route, item: str, caller: Caller) -> str | None:
         """Return where the answer is kept; None if the router has to look at the request."""
-        if not HOST.fullmatch(headers.get(b"host", b"")) or _repeated(scope, headers, b"host"):
-            return None
+        host = headers.get(b"host", b"")
+        if host != self._usual_host:
+            if not HOST.fullmatch(host) or _repeated(scope, headers, b"host"):
+                return None
+            self._usual_host = host
         condition = headers.get(CONDITION)
         if condition is not None and (_repeated(scope, headers, CONDITION) or not _is_readable(condition)):
             return None

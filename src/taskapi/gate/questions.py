@@ -85,7 +85,8 @@ class Questions:
             return Admission(principal=None)
         if reply[0] == ENDED:
             reply = UNKNOWN
-        if refuses(verdicts) and not (serves and reply[0] == ALIVE):
+        if refuses(verdicts):
+            self._counts.refused += 1
             return Admission(principal=None, verdicts=verdicts)  # no query for whom nothing is done
         principal = await self._principal(visitor, reply, call.epoch, serves)
         if not serves:

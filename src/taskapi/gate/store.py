@@ -36,6 +36,10 @@ WAITING_OF = "SELECT id, user_id, fields FROM outbox WHERE announced_at IS NULL 
 MARK = "UPDATE outbox SET announced_at = $2 WHERE id = ANY($1::uuid[]) AND announced_at IS NULL"
 
 
+CLOSE_SECONDS = 5.0
+"""A relay may hold the row for a moment, and no write is acknowledged without."""
+
+
 class State(NamedTuple):
     """The gate's row."""
 
@@ -66,7 +70,7 @@ async def read(connection: LoneConnection) -> State:
 
 async def close(connection: LoneConnection) -> State:
     """Close the gate for everybody and return the state."""
-    return _state(await connection.fetch_one(CLOSE))
+    return _state(await connection.fetch_one(CLOSE, seconds=CLOSE_SECONDS))
 
 
 async def renew(connection: LoneConnection) -> None:

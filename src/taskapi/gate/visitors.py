@@ -15,7 +15,7 @@ from taskapi.gate.forms import Form
 from taskapi.gate.slots import slot_of
 
 MOST_FORMS = 16
-MOST = 8192
+MOST = 4096
 """Visitors; the one that came first is forgotten first."""
 
 

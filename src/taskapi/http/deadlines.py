@@ -29,7 +29,7 @@ class Deadlines:
     def end(self, task: Work) -> bool:
         """Stop the time of a task; say whether it was cancelled for being late, which is thereby taken back."""
         self._ends.pop(task, None)
-        if task not in self._late:
+        if not self._late or task not in self._late:
             return False
         self._late.discard(task)
         task.uncancel()

@@ -23,6 +23,8 @@ ALWAYS_ADMITTED = "/api/health"
 REQUEST_ID = "%032x"
 """A request id is 128 bits that do not repeat; it names and guards nothing, so they need not be unpredictable."""
 
+TOO_LONG = "The request took too long and was given up; try again shortly."
+
 
 class Edge:
     """Wraps the application."""
@@ -46,24 +48,15 @@ class Edge:
         started = time.perf_counter()
         self._inside += 1
         try:
-            await self._serve(scope, receive, answer)
+            if self._inside > self._places and not scope["path"].startswith(ALWAYS_ADMITTED):
+                await answer.fail(503, "unavailable", "The server is busy; try again shortly.")
+            else:
+                await self._serve(scope, receive, answer)
         finally:
             self._inside -= 1
             self._write_log(scope, answer, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: "Outgoing") -> None:
-        if self._inside > self._places and not scope["path"].startswith(ALWAYS_ADMITTED):
-            await answer.fail(503, "unavailable", "The server is busy; try again shortly.")
-            return
-        try:
-            await self._serve_in_time(scope, receive, answer)
-        except TimeoutError:
-            await answer.fail(503, "unavailable", "The request took too long and was given up; try again shortly.")
-        except Exception as error:
-            self._log.error("unforeseen error", exc_info=error)
-            await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
-
-    async def _serve_in_time(self, scope: Scope, receive: Receive, answer: "Outgoing") -> None:
         task = asyncio.current_task()
         assert task is not None
         before = task.cancelling()
@@ -71,9 +64,14 @@ class Edge:
         try:
             await self._app(scope, receive, answer)
         except asyncio.CancelledError:
-            if self._deadlines.end(task) and task.cancelling() <= before:
-                raise TimeoutError from None
-            raise
+            if not self._deadlines.end(task) or task.cancelling() > before:
+                raise
+            await answer.fail(503, "unavailable", TOO_LONG)
+        except TimeoutError:  # of what the request waited for together with others
+            await answer.fail(503, "unavailable", TOO_LONG)
+        except Exception as error:
+            self._log.error("unforeseen error", exc_info=error)
+            await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
         finally:
             self._deadlines.end(task)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import time_ns
 
 Clock = Callable[[], datetime]
 """Returns the current time, always in UTC."""
@@ -9,5 +10,5 @@ Clock = Callable[[], datetime]
 
 def system_clock() -> datetime:
     """Return the machine's time in UTC, cut to milliseconds (what the API shows and UUIDv7 holds)."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    milliseconds = time_ns() // 1_000_000
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)  # exact: it rounds to the nearest microsecond

@@ -18,16 +18,12 @@ class LoneConnection:
         self._turn = asyncio.Lock()
         self._connection: asyncpg.Connection[Any] | None = None
 
-    async def fetch_one(self, sql: str, *args: Any) -> Row | None:
+    async def fetch_one(self, sql: str, *args: Any, seconds: float | None = None) -> Row | None:
         """Return the first row; raises OSError, TimeoutError or what the driver raises, within the time limit."""
-        async with asyncio.timeout(self._seconds), self._turn:
+        async with asyncio.timeout(seconds or self._seconds), self._turn:
             try:
                 connection = await self._connected()
                 return await connection.fetchrow(sql, *args)
-            except asyncpg.PostgresError as error:
-                if connection_is_lost(error):
-                    self._drop()
-                raise
             except BaseException:
                 self._drop()
                 raise
@@ -44,14 +40,7 @@ class LoneConnection:
         return self._connection
 
     def _drop(self) -> None:
-        """Break the connection: a statement whose answer did not come must not answer the next one."""
+        """Break the connection: it may lead to a server that is no primary any more, or still owe an answer."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-
-
-def connection_is_lost(error: asyncpg.PostgresError) -> bool:
-    """Say whether the server is about to hang up, or was the wrong one."""
-    return isinstance(
-        error, asyncpg.OperatorInterventionError | asyncpg.PostgresConnectionError | asyncpg.ReadOnlySQLTransactionError
-    )

@@ -1,0 +1,156 @@
+"""The net under crashes: what a process that died did not announce, another one does."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from taskapi.kit import outbox
+from tests.gate.conftest import Start
+from tests.gate.processes import Process, Somebody
+from tests.gate.switch import Switch
+from tests.kit.patience import until
+
+pytestmark = pytest.mark.anyio
+
+SHORT = 200
+UNANNOUNCED = "SELECT count(*) FROM outbox WHERE announced_at IS NULL"
+
+
+@pytest.fixture
+async def watcher(database_url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    return await asyncpg.connect(database_url)
+
+
+async def _crashed_write(watcher: "asyncpg.Connection[asyncpg.Record]", *somebody: Somebody) -> list[UUID]:
+    """Leave what a process leaves that committed and died before it told anybody."""
+    columns = outbox.rows([], {each.user_id: frozenset({"tasks"}) for each in somebody}, datetime.now(UTC))
+    await watcher.execute(outbox.INSERT_EVENTS, *columns)
+    return columns[0]
+
+
+async def test_a_process_announces_its_own_rows_soon(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await process.write(ada)
+    await until(lambda: _is_zero(watcher))
+    assert process.gate.counts.announced == 0, "that was not the relay"
+
+
+async def test_rows_of_a_process_that_died_are_announced_by_another(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    stamp = await process.kept(ada, b"the past")
+    await _crashed_write(watcher, ada)
+    await until(lambda: _is_zero(watcher))
+    assert not (await process.ask(ada, held=stamp)).held_is_fresh
+    assert process.gate.counts.announced == 1
+
+
+async def test_two_relays_share_the_rows_and_announce_each(
+    start: Start, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    one, other = await start(), await start()
+    people = [await one.register() for _ in range(20)]
+    stamps = [await one.kept(each, b"the past") for each in people]
+    await _crashed_write(watcher, *people)
+    await watcher.execute("UPDATE outbox SET created_at = now() - interval '1 minute' WHERE announced_at IS NULL")
+    counts = await asyncio.gather(*(process.gate.relay.announce_forgotten() for process in (one, other)))
+    assert sum(counts) >= 20
+    await until(lambda: _is_zero(watcher))
+    for each, stamp in zip(people, stamps, strict=True):
+        assert not (await other.ask(each, held=stamp)).held_is_fresh
+
+
+async def test_announcing_twice_does_no_harm(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await process.write(ada)
+    await watcher.execute("UPDATE outbox SET announced_at = NULL, created_at = now() - interval '1 minute'")
+    await process.gate.relay.announce_forgotten()
+    await until(lambda: _is_zero(watcher))
+    assert (await process.ask(ada)).stamp is not None
+
+
+async def test_a_row_that_is_young_is_left_to_its_own_process(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await process.write(ada)
+    await watcher.execute(
+        "UPDATE outbox SET announced_at = NULL, created_at = now() + interval '1 minute' WHERE 'tasks' = ANY(fields)"
+    )
+    assert await process.gate.relay.announce_forgotten() == 0
+
+
+async def test_nothing_is_marked_that_redis_did_not_hear(
+    start: Start, switch: Switch, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    process = await start(switch.url, SHORT)
+    ada = await process.register()
+    await until(lambda: _is_zero(watcher))
+    switch.shut()
+    ids = await _crashed_write(watcher, ada)
+    await watcher.execute("UPDATE outbox SET created_at = now() - interval '1 minute' WHERE id = ANY($1)", ids)
+    assert await process.gate.relay.announce_forgotten() == 0
+    assert await watcher.fetchval(UNANNOUNCED) == 1
+
+
+async def test_the_gate_opens_only_after_every_row_is_announced(
+    start: Start, switch: Switch, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    cut_off, other = await start(switch.url, SHORT), await start()
+    ada = await cut_off.register()
+    switch.shut()
+    await cut_off.write(ada)
+    generation = await watcher.fetchval("SELECT generation FROM gate_state")
+    assert await watcher.fetchval("SELECT mode FROM gate_state") == "closed"
+    assert await watcher.fetchval(UNANNOUNCED) >= 1
+    switch.is_shut = False
+    await other.serves()
+    assert await watcher.fetchval("SELECT generation FROM gate_state") != generation
+    assert (
+        await watcher.fetchval("SELECT count(*) FROM outbox WHERE announced_at IS NULL AND 'tasks' = ANY(fields)") == 0
+    )
+
+
+async def test_a_replay_first_announces_what_its_first_time_did_not(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    stamp = await process.kept(ada, b"the past")
+    await _crashed_write(watcher, ada)
+    await process.gate.settle(ada.user_id)
+    assert not (await process.ask(ada, held=stamp)).held_is_fresh
+    await until(lambda: _is_zero(watcher))
+
+
+async def test_a_transaction_of_many_users_tells_them_all_in_one_trip(process: Process) -> None:
+    people = [await process.register() for _ in range(50)]
+    stamps = [await process.kept(each, b"the past") for each in people]
+    trips = process.gate.counts.trips
+    async with process.rooms.database.transaction() as transaction:
+        for each in people:
+            transaction.touch(each.user_id, "tasks")
+    assert process.gate.counts.trips - trips <= 4
+    for each, stamp in zip(people, stamps, strict=True):
+        assert not (await process.ask(each, held=stamp)).held_is_fresh
+
+
+async def test_what_commits_with_an_unknown_outcome_stays_under_way_until_the_relay_settles_it(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async def lose_the_connection(transaction: object) -> None:
+        pid = await transaction.fetch_value("SELECT pg_backend_pid()")  # type: ignore[attr-defined]
+        await watcher.execute("SELECT pg_terminate_backend($1)", pid)
+
+    hooks = process.rooms.database.hooks.before_commit
+    hooks.append(lose_the_connection)
+    with pytest.raises(Exception, match="database"):
+        await process.write(ada)
+    hooks.remove(lose_the_connection)
+    assert (await process.ask(ada)).stamp is None
+
+
+async def _is_zero(watcher: "asyncpg.Connection[asyncpg.Record]") -> bool:
+    return int(await watcher.fetchval(UNANNOUNCED)) == 0
