@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ class Meter(msgspec.Struct):
     statements: int
     transactions: int
     pid: int
+    trips: int = 0
+    """To Redis, each for one request or for many."""
 
 
 class Metered:
@@ -38,14 +41,26 @@ class Metered:
 
     def _read(self) -> Meter:
         statements = self._app.rooms.database.statements.count
-        return Meter(time.process_time(), statements, self._transactions, os.getpid())
+        trips = self._app.rooms.gate.counts.trips
+        return Meter(time.process_time(), statements, self._transactions, os.getpid(), trips)
 
     async def _count(self, _: Any) -> None:
         self._transactions += 1
 
 
+class Recorded(msgspec.Struct):
+    """An answer of the real application."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
 class Bare:
-    """No framework, no database: the least that any application on this server costs."""
+    """No framework, no database: sends recorded answers, the least that any application on this server costs."""
+
+    def __init__(self, recorded: dict[str, Recorded]) -> None:
+        self._recorded = recorded
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
@@ -54,10 +69,9 @@ class Bare:
         elif scope["path"] == METER:
             await _answer(send, msgspec.json.encode(Meter(time.process_time(), 0, 0, os.getpid())))
         else:
-            await _answer(send, BODY)
-
-
-BODY = b'{"id":"01a20cd6-27b5-7369-b3ae-0491205fe049","title":"' + b"x" * 300 + b'"}'
+            found = self._recorded[scope["path"]]
+            await send({"type": "http.response.start", "status": found.status, "headers": found.headers})
+            await send({"type": "http.response.body", "body": found.body})
 
 
 def create() -> Metered:
@@ -66,8 +80,8 @@ def create() -> Metered:
 
 
 def create_bare() -> Bare:
-    """Build the bare application."""
-    return Bare()
+    """Build the bare application, which sends the answers in the file RECORDED."""
+    return Bare(msgspec.msgpack.decode(Path(os.environ["RECORDED"]).read_bytes(), type=dict[str, Recorded]))
 
 
 async def _answer(send: Any, body: bytes) -> None:

@@ -18,13 +18,14 @@ request = function()
   if body then body = body:gsub("__N__", tostring(n)) end
   local headers = {headers}
   {keyed}
-  return wrk.format("{method}", paths[n % #paths + 1], headers, body)
+  local path = paths[n % #paths + 1]:gsub("__N__", tostring(n))
+  return wrk.format("{method}", path, headers, body)
 end
 """
 
 
 class Shape(msgspec.Struct, kw_only=True):
-    """One kind of request. `__N__` in a body becomes a number that never repeats."""
+    """One kind of request. `__N__` in a path or a body becomes a number that never repeats."""
 
     name: str
     method: str = "GET"
@@ -75,7 +76,7 @@ def _script(shape: Shape, start: int) -> str:
     return SCRIPT.format(
         paths=_table(shape.paths),
         bodies=_table(shape.bodies),
-        headers="{" + ", ".join(f'["{name}"] = "{value}"' for name, value in shape.headers.items()) + "}",
+        headers="{" + ", ".join(f'["{name}"] = [[{value}]]' for name, value in shape.headers.items()) + "}",
         method=shape.method,
         keyed=keyed,
         start=start,

@@ -20,7 +20,10 @@ class Row(msgspec.Struct, rename="camel"):
     p99_milliseconds: float
     statements_per_request: float
     transactions_per_request: float
+    trips_per_request: float
+    redis_cpu_microseconds_per_request: float
     times_bare: float = 0.0
+    """The CPU time, in that of a bare application which sends the same bytes (or those of `bare`)."""
 
 
 def median_row(name: str, rounds: Sequence[Row]) -> Row:
@@ -37,10 +40,14 @@ def write(rows: Sequence[Row]) -> None:
     """Print the table and write `bench/results/latest.json`."""
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"rows": msgspec.to_builtins(rows)}, indent=2) + "\n")
-    print(f"{'':14}{'requests/s':>12}{'CPU µs':>10}{'× bare':>8}{'p50 ms':>9}{'p99 ms':>9}{'SQL':>7}{'commits':>9}")
+    print(
+        f"{'':18}{'requests/s':>12}{'CPU µs':>10}{'× bare':>8}{'p50 ms':>9}{'p99 ms':>9}"
+        f"{'SQL':>7}{'commits':>9}{'trips':>7}{'Redis µs':>10}"
+    )
     for row in rows:
         print(
-            f"{row.name:14}{row.requests_per_second:12,.0f}{row.cpu_microseconds_per_request:10,.0f}"
+            f"{row.name:18}{row.requests_per_second:12,.0f}{row.cpu_microseconds_per_request:10,.0f}"
             f"{row.times_bare:8.1f}{row.p50_milliseconds:9.2f}{row.p99_milliseconds:9.2f}"
             f"{row.statements_per_request:7.2f}{row.transactions_per_request:9.2f}"
+            f"{row.trips_per_request:7.2f}{row.redis_cpu_microseconds_per_request:10.1f}"
         )

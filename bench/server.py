@@ -19,7 +19,7 @@ def main() -> None:
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
         websockets=False,
-        log_enabled=False,
+        log_enabled=True,
     ).serve()
 
 

@@ -1,0 +1,115 @@
+"""What is measured: a person with 50 tasks, and the requests of that person."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import msgspec
+
+from bench.app import Recorded
+from bench.load import Shape
+
+LIST = "/api/tasks?status=done"
+AT_ONCE = 64
+ITS_OWN = frozenset({"date", "server", "x-request-id"})
+"""Headers that the server adds by itself, or that the bare application has no reason to send."""
+
+
+class Person(NamedTuple):
+    """Somebody with an account and tasks."""
+
+    email: str
+    password: str
+    token: str
+    tasks: list[str]
+    """Addresses."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What says who asks."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def join(base_url: str, email: str, password: str) -> Person:
+    """Register a person, log in and make 50 tasks, about 18 kB in a list."""
+    with httpx.Client(base_url=base_url, timeout=30) as client:
+        account = {"email": email, "password": password, "name": "Bench"}
+        client.post("/api/auth/register", json=account).raise_for_status()
+        answer = client.post("/api/auth/login", json={"email": email, "password": password}).raise_for_status()
+        token = str(answer.json()["token"])
+        client.headers["Authorization"] = f"Bearer {token}"
+        return Person(email, password, token, [_task(client, number) for number in range(50)])
+
+
+def record(base_url: str, person: Person, file: Path) -> None:
+    """Write down the real application's answers to the requests that are compared with a bare application."""
+    with httpx.Client(base_url=base_url, headers=person.headers) as client:
+        task = client.get(person.tasks[0])
+        answers = {
+            "/list": client.get(LIST),
+            "/task": task,
+            "/not-modified": client.get(person.tasks[0], headers={"If-None-Match": task.headers["ETag"]}),
+        }
+    recorded = {
+        path: Recorded(answer.status_code, _headers(answer), answer.content) for path, answer in answers.items()
+    }
+    file.write_bytes(msgspec.msgpack.encode(recorded))
+
+
+def bare() -> list[tuple[str, Shape]]:
+    """Return the bare application's requests, each with the name of the row it is compared with."""
+    return [
+        ("list-cached", Shape(name="bare", paths=["/list"], connections=AT_ONCE)),
+        ("task-cached", Shape(name="bare-task", paths=["/task"], connections=AT_ONCE)),
+        ("not-modified", Shape(name="bare-not-modified", paths=["/not-modified"], connections=AT_ONCE)),
+    ]
+
+
+def guide_way(person: Person) -> list[Shape]:
+    """Return the requests to the guide's scheme."""
+    return [
+        Shape(name="guide-way", paths=["/api/tasks"], headers=person.headers, connections=AT_ONCE),
+        Shape(name="guide-way-task", paths=person.tasks, headers=person.headers, connections=AT_ONCE),
+    ]
+
+
+def ours(person: Person) -> list[Shape]:
+    """Return the requests to the real application."""
+    return [*_reads(person), *_writes(person)]
+
+
+def _reads(person: Person) -> list[Shape]:
+    headers = person.headers
+    known = {**headers, "If-None-Match": '"1"'}
+    never_asked = "/api/tasks?status=done&updatedSince=2001-01-01T00:00:00.__N__Z"
+    return [
+        Shape(name="list-cached", paths=[LIST], headers=headers, connections=AT_ONCE),
+        Shape(name="list-cached-1", paths=[LIST], headers=headers, connections=1),
+        Shape(name="list-uncached", paths=[never_asked], headers=headers),
+        Shape(name="task-cached", paths=person.tasks[25:], headers=headers, connections=AT_ONCE),
+        Shape(name="not-modified", paths=person.tasks[25:], headers=known, connections=AT_ONCE),
+        Shape(name="me-cached", paths=["/api/auth/me"], headers=headers, connections=AT_ONCE),
+    ]
+
+
+def _writes(person: Person) -> list[Shape]:
+    headers = {**person.headers, "Content-Type": "application/json"}
+    log_in = msgspec.json.encode({"email": person.email, "password": person.password}).decode()
+    new = '{"title":"Write report __N__","description":"' + "x" * 200 + '","labels":["work"]}'
+    change = '{"description":"Changed __N__"}'
+    return [
+        Shape(name="log-in", method="POST", paths=["/api/auth/login"], headers={"Content-Type": "application/json"},
+              bodies=[log_in], connections=4),
+        Shape(name="create", method="POST", paths=["/api/tasks"], headers=headers, bodies=[new]),
+        Shape(name="create-keyed", method="POST", paths=["/api/tasks"], headers=headers, bodies=[new], keyed=True),
+        Shape(name="patch", method="PATCH", paths=person.tasks[:25], headers=headers, bodies=[change]),
+    ]  # fmt: skip
+
+
+def _task(client: httpx.Client, number: int) -> str:
+    body = {"title": f"Task {number}", "description": "x" * 200, "labels": ["work"], "status": "done"}
+    return "/api/tasks/" + str(client.post("/api/tasks", json=body).raise_for_status().json()["id"])
+
+
+def _headers(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in answer.headers.items() if name not in ITS_OWN]
