@@ -24,6 +24,7 @@ from taskapi.migrations import run as migrations
 from tests.house import House, serving
 from tests.people import Client
 from tests.servers import Servers, test_servers
+from tests.waiting import eventually
 
 Sql = Callable[..., list[asyncpg.Record]]
 
@@ -77,6 +78,13 @@ def sql(settings: Settings) -> Iterator[Sql]:
     yield lambda query, *args: loop.run_until_complete(connection.fetch(query, *args))
     loop.run_until_complete(connection.close())
     loop.close()
+
+
+@pytest.fixture
+def quiet(sql: Sql) -> Callable[[], None]:
+    """Waits until the house has announced its writes: what it does off the requests' way is not to be counted."""
+    waiting = "SELECT count(*) FROM outbox WHERE announced_at IS NULL"
+    return lambda: eventually(lambda: sql(waiting)[0][0] == 0) and None
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp
 
 from taskapi import services
 from taskapi.config import Settings, load
@@ -50,18 +50,14 @@ LARGEST_BODY = MEBIBYTE
 """Bytes; a larger body is refused with 413."""
 
 
-class App:
-    """The ASGI application and, for tests and benchmarks, its rooms."""
+class App(Edge):
+    """The ASGI application: the edge around everything else; and, for tests and benchmarks, the rooms."""
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
         self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping)
         self.entrance = _entrance(self, tell_all_methods(_router(self)))
-        self._edge = Edge(_for_pages(self.entrance, settings), settings.server)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        await self._edge(scope, receive, send)
+        super().__init__(_for_pages(self.entrance, settings), settings.server)
 
     async def _ask_database(self) -> None:
         async with self.rooms.database.read() as connection:

@@ -257,6 +257,12 @@ class Rooms:
         self.database: Database | None = None
         self.vitals = well()
         self.fingerprints = Seals(SECRETS, "fingerprint")
+        self.settled: list[UUID] = []
+        """Whose earlier writes were to be announced before an answer was repeated."""
+
+    async def settle(self, user_id: UUID) -> None:
+        """Note it; nothing of the toy's is cached."""
+        self.settled.append(user_id)
 
 
 def toy(rooms: Rooms | None = None, settings: ServerSettings | None = None) -> Edge:
@@ -268,7 +274,7 @@ def toy(rooms: Rooms | None = None, settings: ServerSettings | None = None) -> E
             [*routers, *docs.routers(), openapi.openapi_route(health.routers(), "1")],
             middleware=[
                 Authentication(),
-                idempotency.Idempotency(rooms.fingerprints),
+                idempotency.Idempotency(rooms.fingerprints, rooms.settle),
             ],
             dependencies={
                 "database": Provide(lambda: rooms.database, sync_to_thread=False),

@@ -4,7 +4,7 @@ Everything here works without Redis as well, and then says so. Nothing waits wit
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -82,9 +82,9 @@ class Gate:
         """Whether nobody waits for Redis at the moment, because it did not answer several times in a row."""
         return self._nodes.is_broken
 
-    async def admit(self, question: Question) -> Admission:
+    def admit(self, question: Question) -> Awaitable[Admission]:
         """Answer a question in one trip; raises Overloaded if Redis is away and PostgreSQL has no room."""
-        return await self._questions.answer(question)
+        return self._questions.answer(question)
 
     def keep(self, question: Question, admission: Admission, body: bytes, seconds: int) -> None:
         """Keep an answer that was loaded after the admission, unless it may not be kept: with the next trip."""

@@ -39,7 +39,7 @@ class Keeper:
             if server is not None and server != state.server:
                 logger("taskapi.gate").warning("the gate is closed: another Redis answers", server=server)
                 await self._lease.close()
-            else:
+            elif state.has_forgotten:
                 await self._relay.announce_forgotten()
         elif self._writes.wrote_without_begin and server is None:
             self._writes.wrote_without_begin = False

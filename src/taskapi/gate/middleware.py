@@ -6,21 +6,22 @@ cannot tell for sure – an odd header, a query that the route does not take –
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Any, cast
 
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
-from taskapi.errors import Error, Invalid, Unauthenticated
+from taskapi.contracts.identity import Principal
+from taskapi.errors import Error, Invalid, Overloaded, Unauthenticated
 from taskapi.gate.admission import Counter, Question
 from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Caller, Callers
 from taskapi.gate.forwarding import CONDITION, adding
 from taskapi.gate.gate import Gate
 from taskapi.gate.limits import Limits, policy_header, refusal, state_header
-from taskapi.gate.responses import BYPASS, HIT_MEMORY, HIT_REDIS, MISS, Responses, Wanted
+from taskapi.gate.responses import BYPASS, HIT_MEMORY, HIT_REDIS, MISS, Found, Responses, Wanted
 from taskapi.gate.routes import Route, Routes
 from taskapi.http.conditional import not_modified
 from taskapi.http.context import request_id
@@ -52,28 +53,27 @@ class Entrance:
         self.served = dict.fromkeys((HIT_MEMORY, HIT_REDIS, MISS, BYPASS), 0)
         """How many answers of routes whose answers are kept came from where."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request; what is no request, or is for no route, is the router's."""
         found = self._routes.find(scope) if scope["type"] == ScopeType.HTTP else None
         if found is None:
-            await self._router(scope, receive, send)
-            return
+            return self._router(scope, receive, send)
         route, item = found
         scope["path_template"] = route.template
-        try:
-            if route.public:
-                await self._serve_anybody(scope, receive, send, route)
-            else:
-                await self._serve_caller(scope, receive, send, route, item)
-        except Error as error:  # the gate's own: the router answers its errors itself
-            await send_error(send, error)
+        if route.public:
+            return self._serve_anybody(scope, receive, send, route)
+        return self._serve_caller(scope, receive, send, route, item)
 
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         counters = self._limits.of_address(route.classes, scope)
         if not counters:
             await self._router(scope, receive, send)
             return
-        admission = await self._gate.admit(Question(counters=counters))
+        try:
+            admission = await self._gate.admit(Question(counters=counters))
+        except Overloaded as error:
+            await send_error(send, error)
+            return
         told = [policy_header(counters), state_header(admission.verdicts)]
         if refused := admission.refused:
             await send_error(send, refusal(refused), told)
@@ -82,38 +82,50 @@ class Entrance:
 
     async def _serve_caller(self, scope: Scope, receive: Receive, send: Send, route: Route, item: str) -> None:
         headers = dict(scope["headers"])
-        caller = self._callers.find(headers.get(AUTHORIZATION))
-        if caller is None or _repeated(scope, headers, AUTHORIZATION):
-            raise Unauthenticated
-        counters, policy = self._counted(scope, route, caller)
-        key = self._body_key(scope, headers, route, item, caller) if route.cache is not None else None
-        held = None if key is None else self._responses.held(key)
-        question = Question(
-            user_id=caller.user_id,
-            session_id=caller.session_id,
-            counters=counters,
-            field=None if key is None else route.field(item),
-            body_key=key,
-            held=None if held is None else held.stamp,
-        )
-        admission = await self._gate.admit(question)
-        told = []
-        if admission.verdicts:
-            told = [policy, state_header(admission.verdicts)]
-            if refused := admission.refused:
-                await send_error(send, refusal(refused), told)
-                return
-        if admission.principal is None:
-            raise Unauthenticated
-        if key is not None and route.cache is not None:
-            wanted = Wanted(scope, question, held, route.cache.seconds)
-            if found := await self._responses.find(wanted, admission):
-                await self._send(send, *found, headers.get(CONDITION), told)
-                return
+        told: list[Header] = []
+        try:
+            caller = self._callers.find(headers.get(AUTHORIZATION))
+            if caller is None or _repeated(scope, headers, AUTHORIZATION):
+                raise Unauthenticated
+            counters, policy = self._counted(scope, route, caller)
+            key = None if route.cache is None else self._body_key(scope, headers, route, item, caller)
+            held = None if key is None else self._responses.held(key)
+            question = Question(
+                user_id=caller.user_id,
+                session_id=caller.session_id,
+                counters=counters,
+                field=None if key is None else route.field(item),
+                body_key=key,
+                held=None if held is None else held.stamp,
+            )
+            admission = await self._gate.admit(question)
+            if admission.verdicts:
+                told = [policy, state_header(admission.verdicts)]
+                if refused := admission.refused:
+                    raise refusal(refused)
+            if admission.principal is None:
+                raise Unauthenticated
+            if held is not None and admission.held_is_fresh:
+                found: Found | None = (held, HIT_MEMORY)
+            elif key is not None and route.cache is not None:
+                found = await self._responses.find(Wanted(scope, question, route.cache.seconds), admission)
+            else:
+                found = None
+        except Error as error:  # the gate's own: the router answers its errors itself
+            await send_error(send, error, told)
+            return
+        if found is not None:
+            await self._send(send, *found, headers.get(CONDITION), told)
+        else:
+            await self._forward(scope, receive, send, route, admission.principal, told)
+
+    async def _forward(
+        self, scope: Scope, receive: Receive, send: Send, route: Route, caller: Principal, told: list[Header]
+    ) -> None:
         if route.cache is not None:
             self.served[BYPASS] += 1
-            told.insert(0, BYPASS)
-        scope["user"] = admission.principal
+            told = [BYPASS, *told]
+        scope["user"] = caller
         await self._router(scope, receive, adding(send, told) if told else send)
 
     async def _send(

@@ -88,9 +88,11 @@ class Questions:
         if refuses(verdicts):
             self._counts.refused += 1
             return Admission(principal=None, verdicts=verdicts)  # no query for whom nothing is done
-        principal = await self._principal(visitor, reply, call.epoch, serves)
         if not serves:
-            return Admission(principal=principal, verdicts=verdicts)
+            return Admission(principal=await self._sessions.load(visitor, None), verdicts=verdicts)
+        principal = self._sessions.recognize(visitor, reply[1]) if reply[0] == ALIVE else None
+        if principal is None:
+            principal = await self._sessions.load(visitor, _stamp_of_session(reply, call.epoch))
         return self._admission(question, principal, verdicts, reply, call.epoch)
 
     def _ask(self, visitor: Visitor, form: Form, question: Question) -> AdmitCall:
@@ -107,14 +109,6 @@ class Questions:
         except Unreachable:
             self._counts.fallbacks += 1
             return Admission(principal=None, verdicts=self._local_limits.count(question.counters), source=Source.LOCAL)
-
-    async def _principal(self, visitor: Visitor, reply: Any, epoch: bytes, serves: bool) -> Principal | None:
-        if not serves:
-            return await self._sessions.load(visitor, None)
-        if reply[0] == ALIVE:
-            principal = self._sessions.recognize(visitor, reply[1])
-            return principal or await self._sessions.load(visitor, None)
-        return await self._sessions.load(visitor, None if reply[1] is None else epoch + reply[1])
 
     def _admission(
         self,
@@ -151,3 +145,8 @@ class Questions:
             many = os.urandom(12 * TOKENS_AT_ONCE)
             self._tokens = [many[at : at + 12] for at in range(0, len(many), 12)]
         return self._tokens.pop()
+
+
+def _stamp_of_session(reply: Any, epoch: bytes) -> bytes | None:
+    """Return what a copy that is made now is filed under; None if none may be made."""
+    return epoch + reply[1] if reply[0] != ALIVE and reply[1] is not None else None

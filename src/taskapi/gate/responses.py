@@ -29,11 +29,10 @@ Found = tuple[Prepared, Header]
 
 
 class Wanted(NamedTuple):
-    """A read whose answer is kept: the request, what was asked about it, and what this process holds."""
+    """A read whose answer is kept: the request, and what was asked about it."""
 
     scope: Scope
     question: Question
-    held: Prepared | None
     seconds: int
     """How long the answer may be kept."""
 
@@ -51,12 +50,12 @@ class Responses:
     def held(self, key: str) -> Prepared | None:
         """Return what this process holds under a key and might send, if it is the newest."""
         found = self._memory.find(key)
-        return None if found is None or self._is_over(found.answer) else found
+        if found is not None and found.answer.right_until is not None and self._is_over(found.answer):
+            return None
+        return found
 
     async def find(self, wanted: Wanted, admission: Admission) -> Found | None:
-        """Return the answer that is right at this moment; None if it has to come from the router and is not kept."""
-        if wanted.held is not None and admission.held_is_fresh:
-            return wanted.held, HIT_MEMORY
+        """Return an answer from Redis or from the router; None if the router's must not be kept. Raises Overloaded."""
         if admission.stamp is None or admission.principal is None:
             return None
         if admission.body is not None:

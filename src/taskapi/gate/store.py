@@ -8,7 +8,8 @@ from uuid import UUID
 from taskapi.kit.database import LoneConnection, ReadConnection, Row, Transaction
 
 READ = """
-SELECT generation, mode, server, closed_until > clock_timestamp() AS held,
+SELECT generation, mode, server,
+    EXISTS (SELECT FROM outbox WHERE announced_at IS NULL AND created_at < now() - interval '1 second') AS forgotten,
     (SELECT system_identifier FROM pg_control_system()) AS system,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline
 FROM gate_state
@@ -17,7 +18,7 @@ FROM gate_state
 
 CLOSE = """
 UPDATE gate_state SET mode = 'closed', closed_until = clock_timestamp() + interval '4 seconds'
-RETURNING generation, mode, server, true AS held,
+RETURNING generation, mode, server, false AS forgotten,
     (SELECT system_identifier FROM pg_control_system()) AS system,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline
 """
@@ -51,8 +52,8 @@ class State(NamedTuple):
 
     is_open: bool
     server: str | None
-    is_held: bool
-    """Whether somebody still writes without Redis."""
+    has_forgotten: bool
+    """Whether rows of the outbox wait for a relay."""
 
 
 class Waiting(NamedTuple):
@@ -116,7 +117,7 @@ def _state(row: Row | None) -> State:
         token=row["generation"],
         is_open=row["mode"] == "open",
         server=row["server"],
-        is_held=row["held"],
+        has_forgotten=row["forgotten"],
     )
 
 

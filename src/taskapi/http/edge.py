@@ -6,6 +6,8 @@ Pure ASGI, around the whole router, so that nothing gets in or out without it. I
 import asyncio
 import random
 import time
+from collections.abc import Awaitable
+from typing import Any
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -46,41 +48,39 @@ class Edge:
         set_request_id(name)
         answer = Outgoing(send, name)
         started = time.perf_counter()
+        task = _current_task()
+        cancelled_before = task.cancelling()
         self._inside += 1
+        self._deadlines.begin(task)
         try:
             if self._inside > self._places and not scope["path"].startswith(ALWAYS_ADMITTED):
                 await answer.fail(503, "unavailable", "The server is busy; try again shortly.")
             else:
-                await self._serve(scope, receive, answer)
-        finally:
-            self._inside -= 1
-            self._write_log(scope, answer, time.perf_counter() - started)
-
-    async def _serve(self, scope: Scope, receive: Receive, answer: "Outgoing") -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        before = task.cancelling()
-        self._deadlines.begin(task)
-        try:
-            await self._app(scope, receive, answer)
+                await self._app(scope, receive, answer)
         except asyncio.CancelledError:
-            if not self._deadlines.end(task) or task.cancelling() > before:
+            if not self._deadlines.end(task) or task.cancelling() > cancelled_before:
                 raise
             await answer.fail(503, "unavailable", TOO_LONG)
-        except TimeoutError:  # of what the request waited for together with others
-            await answer.fail(503, "unavailable", TOO_LONG)
         except Exception as error:
-            self._log.error("unforeseen error", exc_info=error)
-            await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
+            await self._explain(answer, error)
         finally:
+            self._inside -= 1
             self._deadlines.end(task)
+            self._write_log(scope, answer, time.perf_counter() - started)
+
+    async def _explain(self, answer: "Outgoing", error: Exception) -> None:
+        if isinstance(error, TimeoutError):  # of something that several requests waited for
+            await answer.fail(503, "unavailable", TOO_LONG)
+            return
+        self._log.error("unforeseen error", exc_info=error)
+        await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
 
     def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float) -> None:
         fields: dict[str, object] = {
             "method": scope.get("method"),
             "route": scope.get("path_template") or "unmatched",
             "status": answer.status,
-            "milliseconds": round(seconds * 1000, 2),
+            "milliseconds": int(seconds * 100_000) / 100,
         }
         self._access.write("request", answer.request_id, fields)
 
@@ -93,12 +93,12 @@ class Outgoing:
         self.request_id = request_id
         self.status = 0
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         """Send one message."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             harden(message).append((b"x-request-id", self.request_id.encode()))
-        await self._send(message)
+        return self._send(message)
 
     async def fail(self, status: int, code: str, detail: str) -> None:
         """Answer with a problem document, unless an answer has begun already."""
@@ -112,6 +112,12 @@ class Outgoing:
         ]
         await self({"type": "http.response.start", "status": status, "headers": headers})
         await self({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 def _chosen_id(scope: Scope) -> str:
