@@ -56,7 +56,8 @@ class App(Edge):
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
         self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping)
-        self.entrance = _entrance(self, tell_all_methods(_router(self)))
+        self.router = tell_all_methods(_router(self))
+        self.entrance = _entrance(self)
         super().__init__(_for_pages(self.entrance, settings), settings.server)
 
     async def _ask_database(self) -> None:
@@ -138,8 +139,8 @@ def _router(app: App) -> Litestar:
     )
 
 
-def _entrance(app: App, router: Litestar) -> Entrance:
-    rooms, settings = app.rooms, app.rooms.settings
+def _entrance(app: App) -> Entrance:
+    router, rooms, settings = app.router, app.rooms, app.rooms.settings
     memory = Memory(settings.cache.cache_memory_mb * MEBIBYTE)
     loads: Loads[Prepared] = Loads(settings.server.max_concurrency, settings.server.request_timeout)
     limits = Limits(settings.limits, Addresses(settings.server.trusted_proxies), rooms.fingerprints)
