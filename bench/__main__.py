@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
+import psutil
 from redis import Redis
 
-from bench import shapes
+from bench import crowd, shapes
 from bench.app import METER, Meter
 from bench.load import LoadFailed, Shape, drive, require_wrk
 from bench.report import Row, median_row, write
@@ -27,6 +28,9 @@ from bench.serving import serving
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 SERVER_CPU, OTHER_CPU = 0, 1
+WARM_UP_SECONDS = 5
+CROWDS = (("mix-97-3", 1_000, 15, 3), ("mix-90-10", 1_000, 15, 10), ("churn", 100_000, 90, None))
+"""Name, people, seconds, and writes in a hundred requests (None: two reads of each person in turn)."""
 
 
 class Measurement(NamedTuple):
@@ -44,7 +48,8 @@ def main() -> None:
             environment = stack.enter_context(running_servers(Path(folder), OTHER_CPU))
             measurements = _prepared(stack, Path(folder), environment)
             with Redis.from_url(environment["REDIS_URL"]) as redis:
-                write(_measured(measurements, redis))
+                rows = _measured(measurements, redis)
+                write([*rows, *_crowded(stack, Path(folder), environment, redis)])
     except LoadFailed as error:
         sys.exit(f"bench: {error}")
 
@@ -78,10 +83,24 @@ def _measured(measurements: list[Measurement], redis: Redis) -> list[Row]:
     return list(rows.values())
 
 
-def _round(measurement: Measurement, redis: Redis, number: int) -> Row:
+def _crowded(stack: ExitStack, folder: Path, environment: Mapping[str, str], redis: Redis) -> list[Row]:
+    """Measure what many people cost: statements when few of them write, memory when all of them come by once."""
+    rows = []
+    for name, count, seconds, writes in CROWDS:
+        base_url = stack.enter_context(serving("bench.app:create", environment, SERVER_CPU))
+        crowd.gather(environment, count, folder / name)
+        shape = crowd.in_turn(folder / name) if writes is None else crowd.mix(folder / name, writes, name)
+        if writes is not None:  # everybody has been there before
+            drive(base_url, crowd.in_turn(folder / name), WARM_UP_SECONDS, OTHER_CPU, start=0)
+        rows.append(_round(Measurement(base_url, shape), redis, 0, seconds))
+        print(name, file=sys.stderr)
+    return rows
+
+
+def _round(measurement: Measurement, redis: Redis, number: int, seconds: int = SECONDS) -> Row:
     base_url, shape = measurement
     before, redis_before = _meter(base_url), _cpu_of(redis)
-    report = drive(base_url, shape, SECONDS, OTHER_CPU, start=number * 10_000_000)
+    report = drive(base_url, shape, seconds, OTHER_CPU, start=number * 10_000_000)
     after, redis_after = _meter(base_url), _cpu_of(redis)
     return Row(
         name=shape.name,
@@ -93,6 +112,9 @@ def _round(measurement: Measurement, redis: Redis, number: int) -> Row:
         transactions_per_request=(after.transactions - before.transactions) / report.requests,
         trips_per_request=(after.trips - before.trips) / report.requests,
         redis_cpu_microseconds_per_request=(redis_after - redis_before) / report.requests * 1_000_000,
+        read_statements_per_request=(after.read_statements - before.read_statements) / report.requests,
+        resident_mebibytes=psutil.Process(after.pid).memory_info().rss / 2**20,
+        redis_bytes=float(redis.info("memory")["used_memory"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import msgspec
 
 from taskapi.app import App
 from taskapi.app import create as create_real
+from taskapi.kit.database.connection import StatementCounter
 
 METER = "/bench/meter"
+method: ContextVar[str] = ContextVar("method", default="")
 
 
 class Meter(msgspec.Struct):
@@ -22,6 +25,26 @@ class Meter(msgspec.Struct):
     pid: int
     trips: int = 0
     """To Redis, each for one request or for many."""
+    read_statements: int = 0
+    """Of `statements`, those of GET requests."""
+
+
+class StatementsByMethod(StatementCounter):
+    """Counts statements, and apart from the others those that run for a GET request."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self._all = 0
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self._all
+
+    @count.setter
+    def count(self, value: int) -> None:
+        self.reads += (value - self._all) * (method.get() == "GET")
+        self._all = value
 
 
 class Metered:
@@ -30,6 +53,7 @@ class Metered:
     def __init__(self) -> None:
         self._app: App = create_real()
         self._transactions = 0
+        self._statements = self._app.rooms.database.statements = StatementsByMethod()
         self._app.rooms.database.hooks.before_commit.append(self._count)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -37,12 +61,12 @@ class Metered:
         if scope["type"] == "http" and scope["path"] == METER:
             await _answer(send, msgspec.json.encode(self._read()))
             return
+        method.set(scope.get("method", ""))
         await self._app(scope, receive, send)
 
     def _read(self) -> Meter:
-        statements = self._app.rooms.database.statements.count
-        trips = self._app.rooms.gate.counts.trips
-        return Meter(time.process_time(), statements, self._transactions, os.getpid(), trips)
+        trips, counted = self._app.rooms.gate.counts.trips, self._statements
+        return Meter(time.process_time(), counted.count, self._transactions, os.getpid(), trips, counted.reads)
 
     async def _count(self, _: Any) -> None:
         self._transactions += 1

@@ -29,11 +29,13 @@ class Shape(msgspec.Struct, kw_only=True):
 
     name: str
     method: str = "GET"
-    paths: Sequence[str]
+    paths: Sequence[str] = ()
     headers: dict[str, str] = {}
     bodies: Sequence[str] = ()
     keyed: bool = False
     connections: int = 16
+    script: str | None = None
+    """wrk's whole script, for what is no such request over and over; `{start}` becomes the first number."""
 
 
 class Report(msgspec.Struct):
@@ -72,6 +74,8 @@ def drive(base_url: str, shape: Shape, seconds: int, cpu: int, start: int) -> Re
 
 
 def _script(shape: Shape, start: int) -> str:
+    if shape.script is not None:
+        return shape.script.format(start=start)
     keyed = 'headers["Idempotency-Key"] = "bench-" .. tostring(n)' if shape.keyed else ""
     return SCRIPT.format(
         paths=_table(shape.paths),

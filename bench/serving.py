@@ -30,7 +30,7 @@ def serving(target: str, environment: Mapping[str, str], cpu: int) -> Iterator[s
 
 
 def _wait(base_url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
             httpx.get(base_url + METER)
