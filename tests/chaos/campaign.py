@@ -22,8 +22,8 @@ from tests.chaos.writers import Writer
 NAMES = ("ada", "grace", "edith", "joan", "karen", "radia", "barbara", "frances")
 CALM_SECONDS = 1.5
 """Before the first fault; and after the last one, once nothing is excused any more."""
-READER_PATIENCE, WRITER_PATIENCE, VISITOR_PATIENCE = 4.0, 6.0, 20.0
-"""Seconds. Readers leave a frozen process soon; visitors wait longer than the server may take."""
+VISITOR_PATIENCE = 20.0
+"""Seconds: longer than the server may take."""
 
 Fault = Callable[[Scene], Awaitable[None]]
 
@@ -45,6 +45,9 @@ class Plan(msgspec.Struct, frozen=True):
     readers: int = 3
     """Of each person."""
     writer_pause: float = 0.12
+    reader_patience: float = 4.0
+    """Seconds; short, so that readers soon leave a process that is frozen."""
+    writer_patience: float = 6.0
     gap: tuple[float, float] = (0.2, 7.0)
     """Seconds between two faults of one lane: sometimes none has a chance to settle, sometimes all is well again."""
     lanes: Sequence[Sequence[Fault]] = LANES
@@ -83,11 +86,11 @@ class Campaign:
         works: list[Coroutine[Any, Any, None]] = []
         for person in self.people:
             for number in range(self._plan.readers):
-                looking = await self._looking(person, f"{person.name}'s reader {number}", READER_PATIENCE)
+                looking = await self._looking(person, f"{person.name}'s reader {number}", self._plan.reader_patience)
                 works.append(Reader(looking, self._features, self.people).run(stopped))
             half = self._plan.slots // 2
             for number, things in enumerate((person.tasks[:half], [*person.tasks[half:], person.account])):
-                looking = await self._looking(person, f"{person.name}'s writer {number}", WRITER_PATIENCE)
+                looking = await self._looking(person, f"{person.name}'s writer {number}", self._plan.writer_patience)
                 works.append(Writer(looking, things, self._features, self._plan.writer_pause).run(stopped))
         works.extend([visitor.run(stopped) for visitor in await self._visitors()])
         return works

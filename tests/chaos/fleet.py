@@ -17,7 +17,7 @@ from tests.chaos.people import Features
 from tests.chaos.wire import NoAnswer, connect, request_bytes
 from tests.system.launch import free_port
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 STOP_SECONDS = 30
 READY = "/api/health/ready"
 

@@ -11,7 +11,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.stores import Stores
 from tests.chaos.weather import Weather
 
-RECOVERY_SECONDS = 60
+RECOVERY_SECONDS = 120
 
 
 class Scene:
