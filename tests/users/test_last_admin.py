@@ -4,18 +4,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import httpx
-import jwt
 import pytest
 
 from tests.auth.at_once import at_once, in_this_order
 from tests.conftest import Sql
 from tests.people import Client
 
-REVIVE = """
-INSERT INTO sessions (user_id, id, role, device, address, created_at, last_seen_at, expires_at)
-VALUES ($1::text::uuid, $2::text::uuid, 'admin', '', '', now(), now(), now() + interval '1 day')
-ON CONFLICT (user_id, id) DO UPDATE SET role = 'admin'
-"""
 COUNT = "SELECT count(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL"
 
 
@@ -61,11 +55,10 @@ def test_a_disabled_administrator_may_be_demoted_by_the_last_one(sole: Client, a
 
 
 def promote(sql: Sql, *people: Client) -> None:
-    """Make people administrators who are enabled, and bring the session of their token to life again."""
+    """Make people administrators who are enabled and logged in."""
     for person in people:
-        session = jwt.decode(person.token, options={"verify_signature": False})["sid"]
         sql("UPDATE users SET role = 'admin', disabled_at = NULL WHERE id = $1::text::uuid", person.id)
-        sql(REVIVE, person.id, session)
+        person.log_in()
         assert person.get("/api/users", params={"limit": 1}).status_code == 200
 
 

@@ -21,7 +21,7 @@ from taskapi.http.authentication import PUBLIC
 from taskapi.http.body import ApiRequest
 from taskapi.http.conditional import LONGEST
 from taskapi.http.examples import add_examples
-from taskapi.http.policy import LIMITS, LimitClass
+from taskapi.http.policy import CACHE, LIMITS, LimitClass
 from taskapi.http.problems import MEDIA_TYPE, Problem
 
 PATH = "/api/openapi.json"
@@ -55,6 +55,25 @@ RETRY_HEADER = {
 GENERIC = re.compile(rb"\b(Page)_[a-z_.]+\.(\w+)_\b")
 """How the framework names a generic schema, `Page_taskapi.tasks.model.Task_`; clients are to find a `TaskPage`."""
 
+LIMIT_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "What is allowed: for each limit its name, `q` requests, and the window of `w` seconds.",
+        "schema": {"type": "string", "examples": ['"user";q=100;w=60']},
+    },
+    "RateLimit": {
+        "description": "What is left: for each limit `r` requests at once, and `t` seconds until all of it is back.",
+        "schema": {"type": "string", "examples": ['"user";r=97;t=2']},
+    },
+}
+"""Absent where nothing is counted: the limit is switched off, or the caller is exempt from it."""
+
+UNCOUNTED = frozenset({"401", "503"})
+CACHE_HEADER = {
+    "description": "Where the answer comes from.",
+    "required": True,
+    "schema": {"type": "string", "enum": ["hit-memory", "hit-redis", "miss", "bypass"]},
+}
+KEPT_STATUSES = frozenset({"200", "304", "404"})
 DESCRIPTION = """\
 A task management API: accounts, revocable sessions, tasks.
 
@@ -89,9 +108,10 @@ def document(routers: Sequence[Router], version: str) -> dict[str, Any]:
     derived = msgspec.json.encode(app.openapi_schema.to_schema())
     found: dict[str, Any] = msgspec.json.decode(GENERIC.sub(rb"\2\1", derived))
     found["components"]["schemas"] |= _exact_schemas(app)
-    public = _public_operations(app)
+    public, kept = _operations_with(app, PUBLIC), _operations_with(app, CACHE)
     for path, method, operation in _operations(found):
         _complete(path, method, operation, public=operation["operationId"] in public)
+        _complete_headers(path, operation, kept=operation["operationId"] in kept)
     add_examples(found)
     return found
 
@@ -125,8 +145,8 @@ def _handlers(app: Litestar) -> list[HTTPRouteHandler]:
     return [handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
 
 
-def _public_operations(app: Litestar) -> frozenset[str]:
-    return frozenset(str(handler.operation_id) for handler in _handlers(app) if handler.opt.get(PUBLIC))
+def _operations_with(app: Litestar, option: str) -> frozenset[str]:
+    return frozenset(str(handler.operation_id) for handler in _handlers(app) if handler.opt.get(option))
 
 
 def _exact_schemas(app: Litestar) -> dict[str, Any]:
@@ -155,10 +175,19 @@ def _complete(path: str, method: str, operation: dict[str, Any], *, public: bool
     _complete_parameters(operation)
     if method in UNSAFE and path not in UNKEYED:
         operation.setdefault("parameters", []).append(KEY_PARAMETER)
-    for status, response in responses.items():
-        response.setdefault("headers", {})["X-Request-Id"] = REQUEST_ID_HEADER
-        if status in {"429", "503"} and not path.startswith(UNLIMITED):
-            response["headers"]["Retry-After"] = RETRY_HEADER
+
+
+def _complete_headers(path: str, operation: dict[str, Any], *, kept: bool) -> None:
+    limited = not path.startswith(UNLIMITED)
+    for status, response in operation["responses"].items():
+        headers = response.setdefault("headers", {})
+        headers["X-Request-Id"] = REQUEST_ID_HEADER
+        if status in {"429", "503"} and limited:
+            headers["Retry-After"] = RETRY_HEADER
+        if status not in UNCOUNTED and limited:
+            headers |= LIMIT_HEADERS
+        if status in KEPT_STATUSES and kept:
+            headers["X-Cache"] = CACHE_HEADER
 
 
 def _complete_parameters(operation: dict[str, Any]) -> None:

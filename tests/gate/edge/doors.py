@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -113,6 +113,6 @@ class Person:
         return answers[-1]
 
 
-async def at_once(number: int, work: Any) -> list[Answer]:
+async def at_once(number: int, work: Callable[[], Awaitable[Answer]]) -> list[Answer]:
     """Do the same so many times at once."""
-    return await asyncio.gather(*(work() for _ in range(number)))
+    return list(await asyncio.gather(*(work() for _ in range(number))))
