@@ -69,6 +69,10 @@ def test_a_body_that_mixes_two_versions_was_never_there(memory: Memory) -> None:
     assert judge(task, Window(1, 2), memory, shows_number(2, "todo"), READER) is Wrong.LOST
 
 
+def test_a_body_under_another_id_was_never_there(memory: Memory) -> None:
+    assert judge(timeline("todo"), Window(1, 1), memory, shows_number(1, "todo", "id 9"), READER) is Wrong.LOST
+
+
 def test_a_task_that_is_there_must_be_found(memory: Memory) -> None:
     task = timeline("todo", "done")
     assert judge(task, Window(2, 2), memory, shows_absence("id 1"), READER) is Wrong.STALE
