@@ -1,9 +1,9 @@
 """Writes states that differ only in names alike, and forgets what can never matter again.
 
-Versions are compared for equality only, so they are renamed by first appearance. A version that no server can name as the
-current one any more is dead for ever, since versions never repeat: what was kept under it is as good as gone. What the
-primary answers is never older than anything that somebody was told of before, so a request that will be answered by the
-primary and keeps nothing cannot go wrong, and is forgotten.
+Versions are compared for equality only, so they are renamed by first appearance. A version that no server can name as
+the current one any more is dead for ever, since versions never repeat: what was kept under it is as good as gone. What
+the primary answers is never older than anything that somebody was told of before, so a request that will be answered by
+the primary and keeps nothing cannot go wrong, and is forgotten.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,11 @@ class Canon:
         """Return the state that stands for all that are like `world`."""
         rules = self._scope.rules
         names, epochs = self._names(world), self._epochs(world)
-        current = [{hash_.floor, *hash_.fields} for hash_, _ in world.servers] if epochs and self._forgets and rules.one_token_per_attempt else []
+        current = (
+            [{hash_.floor, *hash_.fields} for hash_, _ in world.servers]
+            if epochs and self._forgets and rules.one_token_per_attempt
+            else []
+        )
 
         def kept(item: Kept) -> Kept:
             version, server, generation, value = item
@@ -81,11 +85,14 @@ class Canon:
             for version in server.versions.fields:
                 names.setdefault(version, len(names))
         if not self._scope.rules.one_token_per_attempt:
-            for holder in (*world.writes, *world.late):
-                names.setdefault(holder.token, len(names))
+            for token in (*(write.token for write in world.writes), *(late.token for late in world.late)):
+                names.setdefault(token, len(names))
         if not self._forgets:
-            for item in (*world.reads, *(body for server in world.servers for body in server.bodies)):
-                names.setdefault(item.version, len(names))
+            for read in world.reads:
+                names.setdefault(read.version, len(names))
+            for server in world.servers:
+                for body in server.bodies:
+                    names.setdefault(body.version, len(names))
         return names
 
     def _epochs(self, world: World) -> set[tuple[int, int]]:

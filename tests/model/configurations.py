@@ -60,12 +60,20 @@ CONFIGURATIONS = (
     ),
     Scope(
         "cut-off",
-        "process 0 loses Redis and writes all the same, process 1 does not: generation, permission to serve, re-opening",
-        writers=(Writer(process=0), Writer(process=0)),
+        "process 0 loses Redis and writes all the same, process 1 does not: permission to serve, generations",
+        writers=(Writer(process=0),),
         faults=Faults(cut=1, close=2),
         lease=True,
-        serving=(1,),
         readers=1,
+    ),
+    Scope(
+        "cut-off-twice",
+        "the same with two writes, of which one finds the gate closed by the other",
+        writers=(Writer(process=0), Writer(process=0)),
+        faults=Faults(cut=1, close=1),
+        lease=True,
+        readers=1,
+        serving=(1,),
     ),
     Scope(
         "lost-under-lease",
@@ -78,7 +86,7 @@ CONFIGURATIONS = (
     ),
     Scope(
         "two-servers",
-        "an old primary lives on: process 0 moves to the new one and writes there, process 1 still reads from the old one",
+        "an old primary lives on: one process writes on the new one, another still reads from the old one",
         writers=(Writer(process=0),),
         faults=Faults(move=1, close=1),
         lease=True,
@@ -115,7 +123,7 @@ CONFIGURATIONS = (
     ),
     Scope(
         "late-commits",
-        "a COMMIT that hangs for longer than every deadline; relay and replays are the net (reads need not be monotonic)",
+        "a COMMIT hangs for longer than every deadline: relay and replays are the net, reads need not be monotonic",
         writers=(Writer(), Writer()),
         late_commits=True,
         replays=True,

@@ -49,11 +49,11 @@ def explore(model: Model[State], at_most: int) -> Outcome:
     while queue:
         state = queue.popleft()
         number = numbers[state]
-        for name, reached in model.steps(state):
-            if wrong := model.wrong(reached):
+        for name, next_state in model.steps(state):
+            if wrong := model.wrong(next_state):
                 trail = (*_trail(came_from, number), name)
                 return Outcome(len(numbers), time.perf_counter() - started, wrong, trail)
-            reached = model.canonical(reached)
+            reached = model.canonical(next_state)
             if reached not in numbers:
                 if len(numbers) >= at_most:
                     raise TooManyStates(f"more than {at_most} states")

@@ -16,7 +16,7 @@ Steps = Iterator[tuple[str, World]]
 
 
 def read_steps(world: World, scope: Scope) -> Steps:
-    """Yield what each reading request may do next. Requests that are idle are alike, so that the first stands for all."""
+    """Yield what each reading request may do next; those that are idle are alike, so the first stands for all."""
     idle = False
     for place, read in enumerate(world.reads):
         if read.step == ADMITTED:
@@ -60,7 +60,11 @@ def _arrive(world: World, scope: Scope, place: int, read: Read, process: Process
 
 def _admitted(world: World, scope: Scope, read: Read, process: Process, versions: Versions, busy: bool) -> Read:
     keeps = may_serve(world, scope, process) and not busy and not world.gate.young
-    lsn = redis.replica_needs(versions, process.server, scope.rules) if scope.replica and not world.gate.young else PRIMARY
+    lsn = (
+        redis.replica_needs(versions, process.server, scope.rules)
+        if scope.replica and not world.gate.young
+        else PRIMARY
+    )
     return read._replace(
         step=ADMITTED,
         version=redis.version(versions, read.field) if scope.rules.versions_decide else redis.CONSTANT,
@@ -104,7 +108,9 @@ def _fresh(kept: Kept, read: Read, busy: bool, scope: Scope) -> bool:
     is_session = read.field in scope.sessions
     compared = scope.rules.session_copies_compared or not is_session
     same_epoch = (kept.server, kept.generation) == (read.server, read.generation) or not scope.rules.epochs_decide
-    return kept.version != 0 and same_epoch and (kept.version == read.version or not compared) and (is_session or not busy)
+    return (
+        kept.version != 0 and same_epoch and (kept.version == read.version or not compared) and (is_session or not busy)
+    )
 
 
 def _joins(read: Read, other: Read, scope: Scope) -> bool:
@@ -149,7 +155,9 @@ def _keep_and_answer(world: World, scope: Scope, place: int, read: Read) -> Step
 
 
 def _filed_as_admitted(read: Read, scope: Scope) -> bool:
-    return scope.rules.filed_as_admitted and (scope.rules.sessions_filed_as_admitted or read.field not in scope.sessions)
+    return scope.rules.filed_as_admitted and (
+        scope.rules.sessions_filed_as_admitted or read.field not in scope.sessions
+    )
 
 
 def _may_store(world: World, scope: Scope, at: int, read: Read) -> bool:
@@ -171,7 +179,9 @@ def _answered(world: World, scope: Scope, place: int, read: Read, value: int) ->
     promised = world.promised
     if scope.monotonic and value > promised[read.field]:
         promised = changed(promised, read.field, value)
-    return world._replace(reads=changed(world.reads, place, NO_READ), promised=promised, wrong=_stale(value, read.least))
+    return world._replace(
+        reads=changed(world.reads, place, NO_READ), promised=promised, wrong=_stale(value, read.least)
+    )
 
 
 def _stale(value: int, least: int) -> str:

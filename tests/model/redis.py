@@ -44,11 +44,13 @@ def end(server: Server, writer: int, fields: tuple[int, ...], token: int, rules:
     return server._replace(versions=hash_)
 
 
-def file_lsn(before: Versions, after: Versions, writer: int, lsn: int, place: int, begun: int, rules: Rules) -> Versions:
+def file_lsn(
+    before: Versions, after: Versions, writer: int, lsn: int, place: int, begun: int, rules: Rules
+) -> Versions:
     """Raise the LSN that a replica needs to `lsn`.
 
-    It covers every write if this one was begun in this epoch (`begun`), when floor and generation were grown, and its entry
-    is still there: whatever is not known here by an entry was then committed before this one.
+    It covers every write if this one was begun in this epoch (`begun`), when floor and generation were grown, and its
+    entry is still there: whatever is not known here by an entry was then committed before this one.
     """
     if rules.filed_lsn_only_rises:
         lsn = max(lsn, before.filed)
@@ -90,6 +92,4 @@ def store(server: Server, field: int, kept: Kept) -> Server:
 
 
 def _renewed(versions: tuple[int, ...], fields: tuple[int, ...], token: int) -> tuple[int, ...]:
-    return tuple(
-        token + fields.index(field) if field in fields else current for field, current in enumerate(versions)
-    )
+    return tuple(token + fields.index(field) if field in fields else current for field, current in enumerate(versions))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from tests.model.rules import PROTOCOL, Rules
 from tests.model.states import Faults
 
+NO_FAULTS = Faults()
+
 
 @dataclass(frozen=True, slots=True)
 class Writer:
@@ -27,7 +29,7 @@ class Scope:
     fields: int = 1
     read: tuple[int, ...] = (0,)  # the fields that are read
     sessions: frozenset[int] = frozenset()  # the fields that are sessions: copies in Redis only, not in memory
-    faults: Faults = Faults()
+    faults: Faults = NO_FAULTS
     lease: bool = False  # bodies are served only with permission; otherwise permission is always there
     several_servers: bool = False  # an old primary lives on beside the new one
     shared_loads: bool = False

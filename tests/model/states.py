@@ -12,7 +12,7 @@ PRIMARY = -1  # the LSN of a read that only the primary may answer
 
 
 class Kept(NamedTuple):
-    """A body or the copy of a session: its value, and the version and epoch (server, generation) it was loaded under."""
+    """A body or a session's copy: its value, and the version and epoch (server, generation) it was loaded under."""
 
     version: int
     server: int
@@ -115,7 +115,7 @@ class Faults(NamedTuple):
     move: int = 0  # one process talks to another server
     cut: int = 0  # process 0 loses Redis, others do not
     lose: int = 0  # a reply or a command
-    close: int = 0  # bounds the generations
+    close: int = 0  # how often the gate may be closed: bounds the generations
 
 
 class World(NamedTuple):

@@ -1,14 +1,14 @@
 """What time and misfortune do: deadlines pass, processes read the row again, Redis forgets, fails over, is cut off.
 
-Time has no figures here, only the order that deadlines keep: an entry, a floor and a generation outlast every transaction
-that was open when they began, and 2 s pass for all processes at once.
+Time has no figures here, only the order that deadlines keep: an entry, a floor and a generation outlast every
+transaction that was open when they began, and 2 s pass for all processes at once.
 """
 
 from collections.abc import Iterator
 
 from tests.model import redis
 from tests.model.scope import Scope
-from tests.model.states import ENTRY, EXPIRED, LAPSED, NOTHING, NOWHERE, Process, Row, Server, World, changed
+from tests.model.states import ENTRY, EXPIRED, LAPSED, NOTHING, NOWHERE, Process, Row, Server, Versions, World, changed
 from tests.model.writing import BEGUN, begun, ended
 
 Steps = Iterator[tuple[str, World]]
@@ -53,13 +53,13 @@ def _outlasted(world: World, server: Server) -> bool:
     )
 
 
-def _with_versions(world: World, place: int, versions: redis.Versions) -> World:
+def _with_versions(world: World, place: int, versions: Versions) -> World:
     server = world.servers[place]._replace(versions=versions)
     return world._replace(servers=changed(world.servers, place, server))
 
 
 def _sight(world: World, scope: Scope) -> Steps:
-    """Somebody sees PostgreSQL's newest values, by a read that nothing is kept of, or by a write that changes nothing."""
+    """Somebody sees PostgreSQL's newest values: by a read that is not kept, or by a write that changes nothing."""
     if scope.monotonic and world.promised != world.values:
         yield "somebody sees the primary", world._replace(promised=world.values)
     if scope.replica and world.replayed < world.values[0]:
@@ -134,9 +134,7 @@ def _permissions(world: World, scope: Scope) -> Steps:
             yield f"p{number} reads the row", world._replace(processes=seen)
         if scope.several_servers and row.open and process.server != row.server == process.lease.server:
             yield from _close_for_another_server(world, number)
-    later = tuple(
-        process._replace(lease=LAPSED, waited=2 if process.waited else 0) for process in world.processes
-    )
+    later = tuple(process._replace(lease=LAPSED, waited=2 if process.waited else 0) for process in world.processes)
     if later != world.processes or not world.gate.rested:
         yield "2 s pass", world._replace(processes=later, gate=world.gate._replace(rested=True))
 

@@ -45,7 +45,7 @@ WEAKENINGS = (
     _without("session_copies_compared", "a session's copy believed whatever its version", "sessions"),
     _without("sessions_filed_as_admitted", "a session refilled without a look at the version", "sessions"),
     _without("closer_waits", "no wait after closing the gate", "cut-off"),
-    _without("each_process_waits", "no wait for who finds the gate closed", "cut-off"),
+    _without("each_process_waits", "no wait for who finds the gate closed", "cut-off-twice"),
     _without("closed_checked_in_transaction", "the closed gate is not shared by the transaction", "cut-off"),
     _without("lease_counts_from_question", "permission counts from the answer", "cut-off"),
     _without("opened_with_new_generation", "the gate opens with the old generation", "cut-off"),

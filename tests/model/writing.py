@@ -1,10 +1,10 @@
-"""A transaction that writes: begin in Redis, COMMIT, `end` in Redis, answer; and what it does when Redis stays silent."""
+"""A transaction that writes: begin in Redis, COMMIT, `end` in Redis, answer; and what it does when Redis is silent."""
 
 from collections.abc import Iterator
 
 from tests.model import redis
 from tests.model.scope import Scope
-from tests.model.states import LAPSED, NOWHERE, Gate, Late, Process, World, Write, changed
+from tests.model.states import LAPSED, NOTHING, NOWHERE, Gate, Late, Process, World, Write, changed
 
 IDLE = "idle"
 BEGUN = "begun"  # Redis confirmed; the transaction is open
@@ -77,7 +77,7 @@ def ended(world: World, scope: Scope, writer: int, place: int, token: int = 0) -
         after = after._replace(versions=filed)
     for field in scope.sessions:
         if not scope.rules.session_copies_compared and field in scope.writers[writer].fields:
-            after = redis.store(after, field, redis.NOTHING)
+            after = redis.store(after, field, NOTHING)
     return world._replace(servers=changed(world.servers, place, after))
 
 
@@ -196,7 +196,7 @@ def _end(world: World, scope: Scope, writer: int) -> Steps:
 def _deleted(world: World, scope: Scope, writer: int, place: int) -> World:
     server = world.servers[place]
     for field in scope.writers[writer].fields:
-        server = redis.store(server, field, redis.NOTHING)
+        server = redis.store(server, field, NOTHING)
     return world._replace(servers=changed(world.servers, place, server))
 
 
