@@ -141,6 +141,21 @@ async def test_an_end_that_is_not_confirmed_is_waited_for_as_well(start: Start, 
     assert not cut_off.gate.serves
 
 
+async def test_an_end_that_redis_heard_waits_for_nobody_though_the_gate_was_closed_meanwhile(start: Start) -> None:
+    process, other = await start(), await start()
+    ada = await process.register()
+    stamp = await process.kept(ada, b"the past")
+
+    async def close(_: object) -> None:
+        await other.gate.lease.close()
+
+    process.rooms.database.hooks.before_commit.append(close)
+    started = time.monotonic()
+    await process.write(ada)
+    assert time.monotonic() - started < 1.5
+    assert not (await other.ask(ada, held=stamp)).held_is_fresh
+
+
 async def test_a_failover_to_a_copy_that_lags_serves_nothing_of_the_past(start: Start, valkey: Valkey) -> None:
     one = await start()
     with running_valkey("--replicaof", "127.0.0.1", str(valkey.port)) as replica:

@@ -53,6 +53,7 @@ class Lease:
         """Is told each new generation."""
         self._turn = asyncio.Lock()
         self._until = 0.0
+        self._known_until = 0.0
         self._server: str | None = None
         self._generation = ""
         self.closing: Closing | None = None
@@ -61,6 +62,10 @@ class Lease:
     def serves(self, server: str | None) -> bool:
         """Say whether what is kept under this Redis may be served now."""
         return self.now() < self._until and server == self._server is not None
+
+    def names(self, server: str | None) -> bool:
+        """Say whether a read of the last two seconds named this Redis: all who serve now, if any do, stand on it."""
+        return self.now() < self._known_until and server == self._server is not None
 
     @property
     def is_settled(self) -> bool:
@@ -99,6 +104,7 @@ class Lease:
     def _take(self, state: State, started: float) -> State:
         self.state = state
         self._server = state.server
+        self._known_until = started + LEASE_SECONDS
         if state.is_open:
             self._until, self.closing = started + LEASE_SECONDS, None
         else:
