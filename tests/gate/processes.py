@@ -60,7 +60,7 @@ class Process:
 
     async def serves(self) -> None:
         """Wait until what is kept may be served."""
-        await until(self._serves, 15)
+        await until(self._serves, 30)
 
     async def ask(self, somebody: Somebody, held: bytes | None = None) -> Admission:
         """Ask for somebody's list of tasks."""

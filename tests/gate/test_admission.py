@@ -162,7 +162,7 @@ async def test_a_session_is_noted_as_used_at_most_once_a_minute(process: Process
         await transaction.execute("UPDATE sessions SET last_seen_at = now() - interval '2 minutes'")
         transaction.touch(ada.user_id, "sessions")
     await _all(process, ada, 20)
-    await until(noted)
+    await until(noted, 20)
 
 
 async def test_versions_that_are_gone_leave_nothing_fresh(process: Process, ada: Somebody, valkey: Valkey) -> None:
@@ -180,7 +180,7 @@ async def test_a_floor_that_has_grown_is_trusted(process: Process, ada: Somebody
     async def is_grown() -> bool:
         return (await process.ask(ada)).stamp is not None
 
-    await until(is_grown)
+    await until(is_grown, 30)
 
 
 async def test_a_copy_of_another_epoch_says_nothing(process: Process, ada: Somebody, valkey: Valkey) -> None:

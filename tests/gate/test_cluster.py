@@ -82,7 +82,7 @@ async def test_a_slot_that_moves_is_followed_and_nothing_of_before_is_served(
         assert (admission.held_is_fresh, admission.body) == (False, None)
         await process.write(ada)
         await process.serves()
-        await until(lambda: _trusts(process, ada))
+        await until(lambda: _trusts(process, ada), 30)
         assert target.client.exists(f"versions:{{{ada.user_id}}}")
 
 

@@ -16,6 +16,9 @@ from tests.kit.patience import until
 
 pytestmark = pytest.mark.anyio
 
+PATIENT = 30
+"""Seconds, several times as long as a gate stays closed and a floor stays young."""
+
 SHORT = 200
 """Milliseconds that Redis gets in tests in which it does not answer."""
 
@@ -37,7 +40,7 @@ async def test_after_a_flush_nothing_is_fresh_and_nobody_is_logged_out(start: St
         admission = await process.ask(ada, held=stamp)
         assert admission.principal is not None
         assert (admission.held_is_fresh, admission.body) == (False, None)
-    await until(lambda: _trusts(one, ada))
+    await until(lambda: _trusts(one, ada), PATIENT)
     assert not (await one.ask(ada, held=stamp)).held_is_fresh
 
 
@@ -54,11 +57,11 @@ async def test_after_a_restart_nothing_of_before_is_served(start: Start, valkey:
     assert away.principal is not None
     assert (away.source, away.held_is_fresh, away.stamp) == (Source.LOCAL, False, None)
     valkey.start()
-    await until(lambda: _is_known_to_redis(process, ada), 10)
+    await until(lambda: _is_known_to_redis(process, ada), PATIENT)
     admission = await process.ask(ada, held=stamp)
     assert (admission.held_is_fresh, admission.body) == (False, None)
     await process.serves()
-    await until(lambda: _trusts(process, ada))
+    await until(lambda: _trusts(process, ada), PATIENT)
     again = await process.ask(ada, held=stamp)
     assert (again.held_is_fresh, again.body) == (False, None)
 
@@ -69,7 +72,7 @@ async def test_killed_connections_are_made_anew_at_once(process: Process, ada: S
         valkey.client.client_kill_filter(_type="normal", skipme=True)
         admission = await process.ask(ada, held=stamp)
         assert admission.principal is not None
-    await until(lambda: _is_known_to_redis(process, ada))
+    await until(lambda: _is_known_to_redis(process, ada), PATIENT)
     assert (await process.ask(ada, held=stamp)).held_is_fresh
 
 
@@ -97,7 +100,7 @@ async def test_a_silent_redis_costs_a_moment_and_then_nothing(start: Start, swit
         await process.ask(ada)
     assert time.monotonic() - started < 1
     switch.release_answers()
-    await until(lambda: _is_known_to_redis(process, ada), 10)
+    await until(lambda: _is_known_to_redis(process, ada), PATIENT)
 
 
 async def test_a_write_during_an_outage_is_kept_back_until_nobody_can_serve_the_past(
@@ -119,7 +122,7 @@ async def test_a_write_during_an_outage_is_kept_back_until_nobody_can_serve_the_
     switch.is_shut = False
     for process in (cut_off, other):
         await process.serves()
-        await until(partial(_trusts, process, ada))
+        await until(partial(_trusts, process, ada), PATIENT)
         assert not (await process.ask(ada, held=stamp)).held_is_fresh
 
 
@@ -138,24 +141,39 @@ async def test_an_end_that_is_not_confirmed_is_waited_for_as_well(start: Start, 
     assert not cut_off.gate.serves
 
 
+async def test_an_end_that_redis_heard_waits_for_nobody_though_the_gate_was_closed_meanwhile(start: Start) -> None:
+    process, other = await start(), await start()
+    ada = await process.register()
+    stamp = await process.kept(ada, b"the past")
+
+    async def close(_: object) -> None:
+        await other.gate.lease.close()
+
+    process.rooms.database.hooks.before_commit.append(close)
+    started = time.monotonic()
+    await process.write(ada)
+    assert time.monotonic() - started < 1.5
+    assert not (await other.ask(ada, held=stamp)).held_is_fresh
+
+
 async def test_a_failover_to_a_copy_that_lags_serves_nothing_of_the_past(start: Start, valkey: Valkey) -> None:
     one = await start()
     with running_valkey("--replicaof", "127.0.0.1", str(valkey.port)) as replica:
         ada = await one.register()
         await one.kept(ada, b"the past")
-        await until(lambda: _has(replica, ada.body_key))
+        await until(lambda: _has(replica, ada.body_key), PATIENT)
         stamp = await _kept_again(one, ada)
         replica.client.replicaof("NO", "ONE")  # it hears of nothing that follows
         await one.write(ada)
         valkey.client.replicaof("127.0.0.1", str(replica.port))  # the old primary follows it, without this write
-        await until(lambda: _has(valkey, ada.body_key))
+        await until(lambda: _has(valkey, ada.body_key), PATIENT)
         valkey.client.replicaof("NO", "ONE")
         for _ in range(200):
             admission = await one.ask(ada, held=stamp)
             assert admission.principal is not None
             assert (admission.held_is_fresh, admission.body) == (False, None)
         await one.serves()
-        await until(lambda: _trusts(one, ada))
+        await until(lambda: _trusts(one, ada), PATIENT)
         assert not (await one.ask(ada, held=stamp)).held_is_fresh
 
 
@@ -165,7 +183,7 @@ async def test_two_primaries_never_serve_side_by_side(start: Start, valkey: Valk
     ada = await behind.register()
     await behind.kept(ada, b"the past")
     with running_valkey("--replicaof", "127.0.0.1", str(valkey.port)) as replica:
-        await until(lambda: _has(replica, ada.body_key))
+        await until(lambda: _has(replica, ada.body_key), PATIENT)
         stamp = await _kept_again(behind, ada)
         replica.client.replicaof("NO", "ONE")
         ahead = await start(replica.url)
@@ -194,7 +212,7 @@ async def _kept_again(process: Process, somebody: Somebody) -> bytes:
     async def is_fresh() -> bool:
         return process.gate.serves and (await process.ask(somebody)).stamp is not None
 
-    await until(is_fresh, 15)
+    await until(is_fresh, PATIENT)
     return await process.kept(somebody, b"the past")
 
 

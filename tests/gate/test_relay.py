@@ -1,6 +1,7 @@
 """The net under crashes: what a process that died did not announce, another one does."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -20,8 +21,11 @@ UNANNOUNCED = "SELECT count(*) FROM outbox WHERE announced_at IS NULL"
 
 
 @pytest.fixture
-async def watcher(database_url: str) -> "asyncpg.Connection[asyncpg.Record]":
-    return await asyncpg.connect(database_url)
+async def watcher(database_url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection of somebody who looks."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
 
 
 async def _crashed_write(watcher: "asyncpg.Connection[asyncpg.Record]", *somebody: Somebody) -> list[UUID]:
@@ -35,7 +39,7 @@ async def test_a_process_announces_its_own_rows_soon(
     process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     await process.write(ada)
-    await until(lambda: _is_zero(watcher))
+    await until(lambda: _is_zero(watcher), 20)
     assert process.gate.counts.announced == 0, "that was not the relay"
 
 
@@ -44,7 +48,7 @@ async def test_rows_of_a_process_that_died_are_announced_by_another(
 ) -> None:
     stamp = await process.kept(ada, b"the past")
     await _crashed_write(watcher, ada)
-    await until(lambda: _is_zero(watcher))
+    await until(lambda: _is_zero(watcher), 20)
     assert not (await process.ask(ada, held=stamp)).held_is_fresh
     assert process.gate.counts.announced == 1
 
@@ -59,7 +63,7 @@ async def test_two_relays_share_the_rows_and_announce_each(
     await watcher.execute("UPDATE outbox SET created_at = now() - interval '1 minute' WHERE announced_at IS NULL")
     counts = await asyncio.gather(*(process.gate.relay.announce_forgotten() for process in (one, other)))
     assert sum(counts) >= 20
-    await until(lambda: _is_zero(watcher))
+    await until(lambda: _is_zero(watcher), 20)
     for each, stamp in zip(people, stamps, strict=True):
         assert not (await other.ask(each, held=stamp)).held_is_fresh
 
@@ -70,7 +74,7 @@ async def test_announcing_twice_does_no_harm(
     await process.write(ada)
     await watcher.execute("UPDATE outbox SET announced_at = NULL, created_at = now() - interval '1 minute'")
     await process.gate.relay.announce_forgotten()
-    await until(lambda: _is_zero(watcher))
+    await until(lambda: _is_zero(watcher), 20)
     assert (await process.ask(ada)).stamp is not None
 
 
@@ -89,7 +93,7 @@ async def test_nothing_is_marked_that_redis_did_not_hear(
 ) -> None:
     process = await start(switch.url, SHORT)
     ada = await process.register()
-    await until(lambda: _is_zero(watcher))
+    await until(lambda: _is_zero(watcher), 20)
     switch.shut()
     ids = await _crashed_write(watcher, ada)
     await watcher.execute("UPDATE outbox SET created_at = now() - interval '1 minute' WHERE id = ANY($1)", ids)
@@ -122,7 +126,7 @@ async def test_a_replay_first_announces_what_its_first_time_did_not(
     await _crashed_write(watcher, ada)
     await process.gate.settle(ada.user_id)
     assert not (await process.ask(ada, held=stamp)).held_is_fresh
-    await until(lambda: _is_zero(watcher))
+    await until(lambda: _is_zero(watcher), 20)
 
 
 async def test_a_transaction_of_many_users_tells_them_all_in_one_trip(process: Process) -> None:

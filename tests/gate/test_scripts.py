@@ -174,6 +174,12 @@ def test_the_versions_live_a_day_after_their_last_use(known: User, shared_valkey
     assert shared_valkey.client.ttl(known.versions) > 86_000
 
 
+@pytest.mark.parametrize("step", ["begin", "end"])
+def test_not_even_a_write_that_was_interrupted_stays_for_ever(user: User, shared_valkey: Valkey, step: str) -> None:
+    getattr(user, step)("a1", "tasks")
+    assert 0 < shared_valkey.client.ttl(user.versions) <= 86_400
+
+
 def test_a_body_comes_only_under_the_current_version(known: User, shared_valkey: Valkey) -> None:
     version = known.version()
     assert version is not None

@@ -3,15 +3,16 @@
 import io
 import json
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
 from structlog.contextvars import bound_contextvars
 
 from taskapi.config import LogSettings, Secret
-from taskapi.kit.telemetry import logger
+from taskapi.kit.telemetry import MOST_WAITING, FrequentLog, Line, logger
 from tests.kit.log_lines import LogLines, logged
+from tests.kit.patience import until
 
 Format = Literal["json", "pretty"]
 
@@ -97,3 +98,64 @@ def test_what_json_does_not_know_is_written_all_the_same() -> None:
     with logged() as lines:
         logger("taskapi.test").info("odd", value={1, 2}, other=b"\xff")
     assert json.loads(lines.text)["event"] == "odd"
+
+
+class Visit(Line, kw_only=True, gc=False):
+    """A line that comes often."""
+
+    status: int
+
+
+def visit(status: int) -> Visit:
+    now = datetime.now(UTC)
+    return Visit(event="visit", request_id="abc", logger="taskapi.often", timestamp=now, status=status)
+
+
+def test_a_frequent_line_is_like_any_other() -> None:
+    with logged() as lines, bound_contextvars(request_id="abc"):
+        FrequentLog("taskapi.often").write(visit(200))
+        logger("taskapi.often").info("visit", status=200)
+    often, other = lines.entries
+    for entry in (often, other):
+        assert datetime.fromisoformat(entry.pop("timestamp")).utcoffset() == timedelta(0)
+    assert often == other
+
+
+@pytest.mark.anyio
+async def test_frequent_lines_are_written_together_soon_and_in_order() -> None:
+    with logged() as lines:
+        log = FrequentLog("taskapi.often")
+        for status in range(3):
+            log.write(visit(status))
+        assert lines.stream.getvalue() == ""
+        logger("taskapi.other").warning("between")
+        log.write(visit(3))
+
+        async def written() -> bool:
+            return lines.stream.getvalue().count("\n") == 5
+
+        await until(written)
+    assert [entry.get("status", "between") for entry in lines.entries] == [0, 1, 2, "between", 3]
+
+
+@pytest.mark.anyio
+async def test_not_too_many_wait_for_each_other() -> None:
+    with logged() as lines:
+        for status in range(MOST_WAITING):
+            FrequentLog("taskapi.often").write(visit(status))
+        assert lines.stream.getvalue().count("\n") == MOST_WAITING
+
+
+def test_a_frequent_line_fails_in_silence_too() -> None:
+    with logged() as lines:
+        lines.stream.close()
+        FrequentLog("taskapi.often").write(visit(200))
+
+
+def test_frequent_lines_obey_the_level_and_are_pretty_on_a_terminal() -> None:
+    with logged(LogSettings(level="warning", log_format="json")):
+        assert not FrequentLog("taskapi.often").is_written
+    with logged(LogSettings(log_format="pretty")) as lines:
+        FrequentLog("taskapi.often").write(visit(200))
+    assert "visit" in lines.text
+    assert "status" in lines.text

@@ -29,6 +29,11 @@ class Call:
         self.epoch = b""
         """That of the server it was sent to."""
 
+    @property
+    def size(self) -> int:
+        """The bytes of its parts."""
+        return sum(len(part) for part in self._command if isinstance(part, bytes))
+
     def packed(self, epoch: bytes) -> bytes:
         """Return what goes to a server of this epoch."""
         self.epoch = epoch

@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from taskapi.errors import Overloaded
-from taskapi.gate.lease import Lease
+from taskapi.gate.lease import OTHER_REDIS, Lease
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.relay import Relay
 from taskapi.gate.writes import Writes
@@ -38,7 +38,7 @@ class Keeper:
         if state.is_open:
             if server is not None and server != state.server:
                 logger("taskapi.gate").warning("the gate is closed: another Redis answers", server=server)
-                await self._lease.close()
+                await self._lease.close(OTHER_REDIS)
             elif state.has_forgotten:
                 await self._relay.announce_forgotten()
         elif self._writes.wrote_without_begin and server is None:

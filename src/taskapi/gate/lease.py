@@ -8,6 +8,7 @@ here is a clock that runs on while the machine sleeps.
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 
 from taskapi.gate import store
@@ -19,6 +20,12 @@ LEASE_SECONDS = 2.0
 
 CLOSED_SECONDS = LEASE_SECONDS + 0.05
 """From the moment somebody sees the gate closed until nobody serves any more; clocks may run a little apart."""
+
+WITHOUT_REDIS = timedelta(seconds=4)
+"""How long a gate stays closed at least, so that its closer gets through and its next write need not wait again."""
+
+OTHER_REDIS = timedelta(seconds=8)
+"""The same where another Redis took over: it may lack a write under way, which may be committing for so long."""
 
 Now = Callable[[], float]
 
@@ -46,6 +53,7 @@ class Lease:
         """Is told each new generation."""
         self._turn = asyncio.Lock()
         self._until = 0.0
+        self._known_until = 0.0
         self._server: str | None = None
         self._generation = ""
         self.closing: Closing | None = None
@@ -54,6 +62,10 @@ class Lease:
     def serves(self, server: str | None) -> bool:
         """Say whether what is kept under this Redis may be served now."""
         return self.now() < self._until and server == self._server is not None
+
+    def names(self, server: str | None) -> bool:
+        """Say whether a read of the last two seconds named this Redis: all who serve now, if any do, stand on it."""
+        return self.now() < self._known_until and server == self._server is not None
 
     @property
     def is_settled(self) -> bool:
@@ -71,11 +83,11 @@ class Lease:
         if self.now() >= self._until:
             await self.refresh()
 
-    async def close(self) -> State:
-        """Close the gate, or go on keeping it closed."""
+    async def close(self, until: timedelta = WITHOUT_REDIS) -> State:
+        """Close the gate, or go on keeping it closed, at least until so long from now."""
         async with self._turn:
             started = self.now()
-            return self._take(await store.close(self._connection), started)
+            return self._take(await store.close(self._connection, until), started)
 
     async def renew(self) -> None:
         """Begin a new generation; returns when no process serves under the old one any more."""
@@ -92,6 +104,7 @@ class Lease:
     def _take(self, state: State, started: float) -> State:
         self.state = state
         self._server = state.server
+        self._known_until = started + LEASE_SECONDS
         if state.is_open:
             self._until, self.closing = started + LEASE_SECONDS, None
         else:

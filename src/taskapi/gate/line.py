@@ -26,6 +26,7 @@ MOST_AT_ONCE = 128
 """Commands in one batch, so that none keeps the server and the others waiting for long."""
 
 MOST_IN_THE_BACKGROUND = 256
+MOST_BACKGROUND_BYTES = 8 * 1024 * 1024
 BACKGROUND_AT_ONCE = 8
 """Answers to be kept are large: a few of them travel with each batch."""
 
@@ -59,6 +60,7 @@ class Line:
         """Is called when a server was reached."""
         self._waiting: deque[Call] = deque()
         self._background: deque[Call] = deque()
+        self._background_bytes = 0
         self._connection: Connection | None = None
         self._breaker = Breaker()
         self._is_flying = False
@@ -90,9 +92,10 @@ class Line:
         """Send a call when there is room; the oldest that still waits gives way to it."""
         if self._breaker.is_open:
             return
-        if len(self._background) >= MOST_IN_THE_BACKGROUND:
-            self._background.popleft()
         self._background.append(call)
+        self._background_bytes += call.size
+        while len(self._background) > MOST_IN_THE_BACKGROUND or self._background_bytes > MOST_BACKGROUND_BYTES:
+            self._background_bytes -= self._background.popleft().size
         if not self._is_flying:
             self._is_flying = True
             self._loop.call_soon(self._leave)
@@ -124,6 +127,7 @@ class Line:
     def _next_batch(self) -> list[Call]:
         waiting, background = self._waiting, self._background
         batch = [background.popleft() for _ in range(min(len(background), BACKGROUND_AT_ONCE))]
+        self._background_bytes -= sum(call.size for call in batch)
         batch += [waiting.popleft() for _ in range(min(len(waiting), MOST_AT_ONCE))]
         return batch
 
@@ -209,6 +213,7 @@ class Line:
         while self._waiting:
             self._waiting.popleft().fail(reason)
         self._background.clear()
+        self._background_bytes = 0
 
     def _rename_epoch(self) -> None:
         if self.identity is not None:

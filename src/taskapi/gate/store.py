@@ -17,7 +17,7 @@ FROM gate_state
 """Any role may call these functions; on a server that is no primary the last one is an error, as it should be."""
 
 CLOSE = """
-UPDATE gate_state SET mode = 'closed', closed_until = clock_timestamp() + interval '4 seconds'
+UPDATE gate_state SET mode = 'closed', closed_until = greatest(closed_until, clock_timestamp() + $1::interval)
 RETURNING generation, mode, server, false AS forgotten,
     (SELECT system_identifier FROM pg_control_system()) AS system,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline
@@ -69,9 +69,9 @@ async def read(connection: LoneConnection) -> State:
     return _state(await connection.fetch_one(READ))
 
 
-async def close(connection: LoneConnection) -> State:
-    """Close the gate for everybody and return the state."""
-    return _state(await connection.fetch_one(CLOSE, seconds=CLOSE_SECONDS))
+async def close(connection: LoneConnection, until: timedelta) -> State:
+    """Close the gate for everybody, at least until so long from now, and return the state."""
+    return _state(await connection.fetch_one(CLOSE, until, seconds=CLOSE_SECONDS))
 
 
 async def renew(connection: LoneConnection) -> None:

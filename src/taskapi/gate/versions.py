@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from uuid import UUID
 
 from taskapi.gate import keys, scripts
@@ -20,6 +21,8 @@ from taskapi.gate.store import Waiting
 
 Fields = Mapping[UUID, Iterable[str]]
 Make = Callable[[UUID], Call]
+Check = Callable[[str | None], bool]
+"""Takes who the servers are: for a beginning the gate must be open on them, for an end no other may be in the row."""
 FRESH_SECONDS = 1.0
 """What took longer is said again: a flush in between may have wiped it, and two seconds later nobody would notice."""
 
@@ -34,8 +37,16 @@ class Write:
         self.id = os.urandom(12).hex().encode()
         self.fields = fields
         self.introduced = introduced
-        self.begun = False
+        self.begun_at: float | None = None
+        """When the beginning was sent that Redis confirmed last."""
+
+        self.beginning: asyncio.Future[bool] | None = None
+        """The beginning, sent ahead of the last statement."""
+
+    @property
+    def begun(self) -> bool:
         """Whether Redis confirmed the beginning."""
+        return self.begun_at is not None
 
 
 class Versions:
@@ -48,28 +59,36 @@ class Versions:
 
     async def begin(self, write: Write) -> bool:
         """Enter a write among those under way; says whether every server confirmed it that is the right one."""
-        return await self._confirmed(lambda user_id: self._begin(write, user_id), write.fields)
+        make = partial(self._begin, write)
+        write.begun_at = await self._confirmed(make, write.fields, self._lease.serves)
+        return write.begun
+
+    def is_recent(self, write: Write) -> bool:
+        """Say whether a write began so lately that no flush since then can have been forgotten at its commit."""
+        return write.begun_at is not None and self._lease.now() - write.begun_at < FRESH_SECONDS
 
     async def end(self, write: Write) -> bool:
         """Give the fields of a write new versions and take it from those under way; says whether that is confirmed."""
-        return await self._confirmed(lambda user_id: self._end(write.id, user_id, write.fields[user_id]), write.fields)
+        make = partial(self._end, write.id, write.fields)
+        return await self._confirmed(make, write.fields, self._lease.names) is not None
 
     async def announce(self, fields: Fields) -> bool:
         """Give fields new versions; says whether that is confirmed."""
-        return await self._confirmed(lambda user_id: self._end(b"", user_id, fields[user_id]), fields)
+        return await self._confirmed(partial(self._end, b"", fields), fields, self._lease.names) is not None
 
     async def touch(self, fields: Fields) -> bool:
         """Give fields new versions on whatever server answers; says whether all did."""
-        return await self._all_answered(lambda user_id: self._end(b"", user_id, fields[user_id]), fields)
+        return await self._all_answered(partial(self._end, b"", fields), fields)
 
-    async def _confirmed(self, make: Make, fields: Fields) -> bool:
+    async def _confirmed(self, make: Make, fields: Fields, is_enough: Check) -> float | None:
+        """Return when that was sent which every server confirmed lately; None if that did not work out."""
         for _ in range(ATTEMPTS):
             started = self._lease.now()
-            is_told = await self._all_answered(make, fields) and await self._is_right_server()
+            is_told = await self._all_answered(make, fields) and await self._is_right(is_enough)
             if is_told and self._lease.now() - started < FRESH_SECONDS:
-                return True
+                return started
         self._counts.unconfirmed_writes += 1
-        return False
+        return None
 
     async def _all_answered(self, make: Make, fields: Fields) -> bool:
         calls = [make(user_id) for user_id in fields]
@@ -83,23 +102,22 @@ class Versions:
         same = all(call.epoch == self._nodes.line(call.slot).epoch for call in calls)
         return same and all(answer == 1 for answer in answers)
 
-    async def _is_right_server(self) -> bool:
-        """Say whether everybody who serves stands on the server that answered."""
-        server = self._nodes.identity
-        if not self._lease.serves(server):
+    async def _is_right(self, is_enough: Check) -> bool:
+        """Say whether everybody who serves stands on the servers that answered, as far as `is_enough` asks."""
+        if not is_enough(self._nodes.identity):
             try:
                 await self._lease.refresh()
             except Exception:  # PostgreSQL is away: then nothing is known
                 return False
-        return self._lease.serves(server)
+        return is_enough(self._nodes.identity)
 
     def _begin(self, write: Write, user_id: UUID) -> Call:
         is_new = b"1" if user_id in write.introduced else b"0"
         arguments = (write.id, os.urandom(12), keys.WRITE_SECONDS * 1_000_000, is_new)
         return _call(scripts.BEGIN, user_id, *arguments, *_encoded(write.fields[user_id]))
 
-    def _end(self, write_id: bytes, user_id: UUID, fields: Iterable[str]) -> Call:
-        return _call(scripts.END, user_id, write_id, os.urandom(12), *_encoded(fields))
+    def _end(self, write_id: bytes, fields: Fields, user_id: UUID) -> Call:
+        return _call(scripts.END, user_id, write_id, os.urandom(12), *_encoded(fields[user_id]))
 
 
 def _call(script: scripts.Script, user_id: UUID, *arguments: bytes | int) -> Call:

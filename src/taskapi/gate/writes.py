@@ -1,5 +1,6 @@
 """What hangs on every transaction: `begin` before COMMIT, `end` after it, and what happens where Redis is away."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -37,22 +38,27 @@ class Writes:
     def hang(self) -> None:
         """Be called around every commit from now on."""
         hooks = self._database.hooks
+        hooks.at_last_statement.append(self.at_last_statement)
         hooks.before_commit.append(self.before_commit)
         hooks.after_commit.append(self.after_commit)
         hooks.after_rollback.append(self.after_rollback)
 
-    async def before_commit(self, transaction: Transaction) -> None:
-        """Begin; raises Overloaded if neither Redis knows of the write nor the gate is closed."""
+    def at_last_statement(self, transaction: Transaction) -> None:
+        """Begin, without waiting for it yet."""
         touched = {user_id: fields for user_id, fields in transaction.touched.items() if fields}
-        if not touched:
+        if touched:
+            write = self._under_way[transaction] = Write(touched, transaction.introduced)
+            if self._lease.closing is None:
+                write.beginning = asyncio.ensure_future(self._versions.begin(write))
+
+    async def before_commit(self, transaction: Transaction) -> None:
+        """See that it has begun; raises Overloaded if neither Redis knows of the write nor the gate is closed."""
+        write = self._under_way.get(transaction)
+        if write is None or await self._has_begun(write):
             return
-        write = Write(touched, transaction.introduced)
-        self._under_way[transaction] = write
-        if self._lease.closing is None and await self._begin(write):
+        if write.fields.keys() <= write.introduced:  # nobody can hold anything of users whom nobody knows
             return
-        if touched.keys() <= write.introduced:  # nobody can hold anything of users whom nobody knows
-            return
-        if not await self._is_closed(transaction) and not await self._begin(write):
+        if not await self._is_closed(transaction) and not await self._versions.begin(write):
             raise Overloaded("The cache cannot be told of this change at the moment; try again shortly.")
 
     async def after_commit(self, transaction: Transaction) -> None:
@@ -71,7 +77,8 @@ class Writes:
     async def after_rollback(self, transaction: Transaction) -> None:
         """End a write that changed nothing; its deadline would do it too."""
         write = self._under_way.pop(transaction, None)
-        if write is not None and write.begun:
+        if write is not None and write.beginning is not None:
+            await write.beginning
             await self._versions.end(write)
 
     async def settle(self, user_id: UUID) -> None:
@@ -83,9 +90,11 @@ class Writes:
         elif rows:
             await self._close()
 
-    async def _begin(self, write: Write) -> bool:
-        write.begun = await self._versions.begin(write)
-        return write.begun
+    async def _has_begun(self, write: Write) -> bool:
+        """Say whether Redis confirmed the beginning, lately enough: a flush since then would have been noticed."""
+        if write.beginning is None:
+            return False
+        return await write.beginning and (self._versions.is_recent(write) or await self._versions.begin(write))
 
     async def _is_closed(self, transaction: Transaction) -> bool:
         """Make sure that nobody serves what is kept, and keep it so until the transaction ends."""

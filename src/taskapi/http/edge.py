@@ -7,6 +7,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from typing import Any
 
 from litestar.enums import ScopeType
@@ -17,7 +18,7 @@ from taskapi.http import problems
 from taskapi.http.context import ACCEPTABLE_ID, set_request_id
 from taskapi.http.deadlines import Deadlines
 from taskapi.http.hardening import harden
-from taskapi.kit.telemetry import FrequentLog, logger
+from taskapi.kit.telemetry import FrequentLog, Line, logger
 
 ALWAYS_ADMITTED = "/api/health"
 """Probes are answered however busy the server is."""
@@ -26,6 +27,15 @@ REQUEST_ID = "%032x"
 """A request id is 128 bits that do not repeat; it names and guards nothing, so they need not be unpredictable."""
 
 TOO_LONG = "The request took too long and was given up; try again shortly."
+
+
+class RequestLine(Line, kw_only=True, gc=False):
+    """What the log tells of a request."""
+
+    method: str
+    route: str
+    status: int
+    milliseconds: float
 
 
 class Edge:
@@ -66,7 +76,8 @@ class Edge:
         finally:
             self._inside -= 1
             self._deadlines.end(task)
-            self._write_log(scope, answer, time.perf_counter() - started)
+            if self._access.is_written:
+                self._write_log(scope, answer, time.perf_counter() - started)
 
     async def _explain(self, answer: "Outgoing", error: Exception) -> None:
         if isinstance(error, TimeoutError):  # of something that several requests waited for
@@ -76,13 +87,17 @@ class Edge:
         await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
 
     def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float) -> None:
-        fields: dict[str, object] = {
-            "method": scope.get("method"),
-            "route": scope.get("path_template") or "unmatched",
-            "status": answer.status,
-            "milliseconds": int(seconds * 100_000) / 100,
-        }
-        self._access.write("request", answer.request_id, fields)
+        line = RequestLine(
+            method=str(scope.get("method")),
+            route=scope.get("path_template") or "unmatched",
+            status=answer.status,
+            milliseconds=int(seconds * 100_000) / 100,
+            event="request",
+            request_id=answer.request_id,
+            logger=self._access.name,
+            timestamp=datetime.now(UTC),
+        )
+        self._access.write(line)
 
 
 class Outgoing:

@@ -2,7 +2,9 @@
 -- floor was made), and `writing`: the writes under way, each as `<id> <deadline> <field> <field> ;`. These stand in one field,
 -- so that a question reads them together with the versions that it asks for.
 
-local YOUNG = 2000000 -- microseconds for which a floor counts as a write under way: a flush may have wiped one
+-- Microseconds for which a floor counts as a write under way: a flush may have wiped one, whose beginning was confirmed at
+-- most a second before COMMIT, and COMMIT may take as long as a statement (5 s).
+local YOUNG = 8000000
 local KEPT = 86400 -- seconds after its last use for which the hash is kept
 local RENEWED = 82800 -- renewed only when so few seconds are left, since that is a write
 

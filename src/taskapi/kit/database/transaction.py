@@ -141,6 +141,8 @@ class Unit:
 
     async def _commit(self) -> None:
         try:
+            for start in self._around.at_last_statement:
+                start(self.transaction)
             await self.transaction.store_events()
             for hook in self._around.before_commit:
                 await hook(self.transaction)
@@ -198,6 +200,8 @@ class Around:
 
     def __init__(self, constraints: Constraints) -> None:
         self.constraints = constraints
+        self.at_last_statement: list[Callable[[Transaction], None]] = []
+        """Start what may run while the last statement does; a hook before the commit waits for it."""
         self.before_commit: list[Hook] = []
         self.after_commit: list[Hook] = []
         self.after_rollback: list[Hook] = []
