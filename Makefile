@@ -29,7 +29,7 @@ compile := pip compile pyproject.toml --quiet --universal --python-version 3.11 
 	--no-emit-index-url --no-header --system-certs --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check fmt migrate bench fuzz coverage ci lock
+.PHONY: help run dev test check fmt migrate bench fuzz chaos revocation model coverage ci lock
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
@@ -57,6 +57,15 @@ bench: $(VENV)/development.stamp ## Measure the cost of requests (asks for `wrk`
 
 fuzz: $(VENV)/development.stamp ## Send generated requests and look for wrong answers
 	@$(bin)/python -m tests.fuzz $(ARGS)
+
+chaos: $(VENV)/development.stamp ## Break servers under three processes, check every read (LONG=1: a million)
+	@$(bin)/python -m tests.chaos $(if $(LONG),--long) $(ARGS)
+
+revocation: $(VENV)/development.stamp ## End 10,000 sessions through one process, try them on the others
+	@$(bin)/python -m tests.chaos.revocation $(ARGS)
+
+model: $(VENV)/development.stamp ## Walk every state of the cache protocol, and of thirty weakened ones
+	@$(bin)/python -m tests.model $(ARGS)
 
 coverage: $(VENV)/development.stamp ## Run every test and demand 95 % of lines and of branches
 	@$(bin)/coverage erase

@@ -58,7 +58,12 @@ def test_nothing_has_to_be_set() -> None:
 def test_every_field_is_of_a_kind_that_these_tests_cover() -> None:
     texts = {"TASK_API_HOST", "TASK_API_EMBEDDED_USER"}
     secrets = {"DATABASE_URL", "DATABASE_READ_URL", "REDIS_URL", "JWT_SECRET"}
-    lists = {"TASK_API_CORS_ORIGINS", "TASK_API_TRUSTED_PROXIES", "TASK_API_JWT_PREVIOUS_SECRETS"}
+    lists = {
+        "TASK_API_CORS_ORIGINS",
+        "TASK_API_TRUSTED_PROXIES",
+        "TASK_API_JWT_PREVIOUS_SECRETS",
+        "TASK_API_RATE_LIMIT_EXEMPT",
+    }
     others = {"TASK_API_DATA_DIR", "TASK_API_JOBS"}
     counted = {field.variable for field in (*NUMBERS, *CHOICES)}
     assert texts | secrets | lists | others | counted == {field.variable for field in FIELDS}
@@ -146,6 +151,17 @@ def test_a_network_that_is_none_is_refused_by_name(network: str) -> None:
 def test_an_origin_that_no_browser_sends_is_refused_by_name(origin: str) -> None:
     reason = refusal({"TASK_API_CORS_ORIGINS": f"https://a.example:8443,{origin}"})
     assert reason.startswith(f"TASK_API_CORS_ORIGINS: '{origin}'")
+
+
+def test_who_is_exempt_is_named_by_id_or_network() -> None:
+    exempt = "01A20CD6-27B5-7369-B3AE-0491205FE049, 10.0.0.0/8,::1,192.0.2.7"
+    assert len(load({"TASK_API_RATE_LIMIT_EXEMPT": exempt}, dotenv=NOWHERE).limits.rate_limit_exempt) == 4
+
+
+@pytest.mark.parametrize("entry", ["ada", "ada@example.org", "10.0.0.0/33", "01a20cd6"])
+def test_who_is_exempt_is_never_guessed(entry: str) -> None:
+    reason = refusal({"TASK_API_RATE_LIMIT_EXEMPT": f"::1,{entry}"})
+    assert reason.startswith(f"TASK_API_RATE_LIMIT_EXEMPT: '{entry}'")
 
 
 @pytest.mark.parametrize("name", ["JWT_SECRET", "TASK_API_JWT_PREVIOUS_SECRETS"])

@@ -65,11 +65,12 @@ def belongings(ada: Client) -> list[dict[str, str]]:
 
 
 def state(sql: Sql, person: Client) -> dict[str, list[str]]:
-    """Return everything the database has of a person, but when the session was last seen."""
+    """Return everything the database has of a person, but what is noted of it in the background."""
     rows = {}
     for table in OWNED:
         column = "id" if table == "users" else "user_id"
-        query = f"SELECT (to_jsonb(t) - 'last_seen_at')::text FROM {table} AS t WHERE {column} = $1::text::uuid"
+        rest = "to_jsonb(t) - '{last_seen_at,announced_at}'::text[]"
+        query = f"SELECT ({rest})::text FROM {table} AS t WHERE {column} = $1::text::uuid"
         rows[table] = sorted(row[0] for row in sql(query, person.id))
     return rows
 

@@ -102,8 +102,6 @@ class Prepared:
         self.unchanged = tuple(hardened(same)) if self.etag is not None else ()
 
     def headers_for(self, content: bytes) -> tuple[Header, ...]:
-        """Return the headers of the whole answer; the length is that of `content` if the request's id is in it."""
-        if self.answer.rest is None:
-            return self.headers
+        """Return the headers of an answer that names its request, with the length of `content`."""
         length = str(len(content)).encode()
         return tuple((name, length if name == b"content-length" else value) for name, value in self.headers)

@@ -134,6 +134,8 @@ class Entrance:
         self.served[origin] += 1
         if condition is not None and prepared.etag is not None and _is_known(condition, prepared.etag):
             status, headers, content = 304, prepared.unchanged, b""
+        elif prepared.answer.rest is None:
+            status, headers, content = prepared.answer.status, prepared.headers, prepared.answer.body
         else:
             status, content = prepared.answer.status, prepared.answer.content(request_id())
             headers = prepared.headers_for(content)
