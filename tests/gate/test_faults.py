@@ -195,6 +195,23 @@ async def test_two_primaries_never_serve_side_by_side(start: Start, valkey: Valk
         assert replica.keys_without_end() == []
 
 
+async def test_a_write_that_only_the_new_primary_heard_is_not_acknowledged_while_the_old_one_serves(
+    start: Start, valkey: Valkey, switch: Switch
+) -> None:
+    behind, ahead = await start(), await start(switch.url)
+    ada = await behind.register()
+    await behind.kept(ada, b"the past")
+    with running_valkey("--replicaof", "127.0.0.1", str(valkey.port)) as replica:
+        await until(lambda: _has(replica, ada.body_key), PATIENT)
+        stamp = await _kept_again(behind, ada)
+        await ahead.serves()
+        replica.client.replicaof("NO", "ONE")
+        switch.target = replica.port
+        switch.cut()
+        await ahead.write(ada)
+        assert not (await behind.ask(ada, held=stamp)).held_is_fresh
+
+
 async def test_more_than_fit_before_the_database_are_told_so_at_once(start: Start, switch: Switch) -> None:
     process = await start(switch.url, SHORT)
     ada = await process.register()

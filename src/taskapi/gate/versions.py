@@ -98,9 +98,8 @@ class Versions:
         except Unreachable as error:
             for call in calls:
                 call.fail(str(error))
-        answers = await asyncio.gather(*(call.future for call in calls if call.future), return_exceptions=True)
-        same = all(call.epoch == self._nodes.line(call.slot).epoch for call in calls)
-        return same and all(answer == 1 for answer in answers)
+        answers = [await _is_answered(call) for call in calls]
+        return all(answers) and all(call.epoch == self._nodes.line(call.slot).epoch for call in calls)
 
     async def _is_right(self, is_enough: Check) -> bool:
         """Say whether everybody who serves stands on the servers that answered, as far as `is_enough` asks."""
@@ -118,6 +117,14 @@ class Versions:
 
     def _end(self, write_id: bytes, fields: Fields, user_id: UUID) -> Call:
         return _call(scripts.END, user_id, write_id, os.urandom(12), *_encoded(fields[user_id]))
+
+
+async def _is_answered(call: Call) -> bool:
+    assert call.future is not None
+    try:
+        return bool(await call.future == 1)
+    except Unreachable:
+        return False
 
 
 def _call(script: scripts.Script, user_id: UUID, *arguments: bytes | int) -> Call:
