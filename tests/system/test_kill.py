@@ -28,7 +28,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def program(folder: Path) -> Iterator[Launched]:
     """A program that is ready."""
-    with started(folder) as running:
+    with started(folder, TASK_API_RATE_LIMIT="0") as running:
         yield running
 
 

@@ -187,7 +187,7 @@ def _complete_headers(path: str, operation: dict[str, Any], *, kept: bool) -> No
         if status not in UNCOUNTED and limited:
             headers |= LIMIT_HEADERS
         if status in KEPT_STATUSES and kept:
-            headers["X-Cache"] = CACHE_HEADER
+            headers["X-Cache"] = CACHE_HEADER | {"required": status != "404"}  # an address that no object has
 
 
 def _complete_parameters(operation: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def rows(
     named = [(event.user_id, type(event).__name__, msgspec.json.encode(event).decode()) for event in events]
     named += [(user_id, TOUCHED, "{}") for user_id in touched if user_id not in told]
     return (
-        [new_id(now) for _ in named],
+        sorted(new_id(now) for _ in named),  # their order is that of the events
         [user_id for user_id, _, _ in named],
         [name for _, name, _ in named],
         [payload for _, _, payload in named],
