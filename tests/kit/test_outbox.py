@@ -6,7 +6,7 @@ from uuid import UUID
 from taskapi.kit.outbox import Event, rows
 
 
-class Happened(Event):
+class Happened(Event, frozen=True):
     """Something."""
 
 

@@ -56,7 +56,9 @@ def is_healthy(program: Launched) -> bool:
 def recovered(program: Launched, folder: Path) -> Iterator[None]:
     """The program is well again: by itself or, if it gave up, because a supervisor started it anew."""
     eventually(lambda: program.process.poll() is not None or is_healthy(program), STOP_SECONDS)
-    with nullcontext() if program.process.poll() is None else started(folder, port=program.port):
+    with (
+        nullcontext() if program.process.poll() is None else started(folder, port=program.port, TASK_API_RATE_LIMIT="0")
+    ):
         yield
 
 
@@ -64,7 +66,7 @@ def test_after_a_kill_of_the_program_each_task_exists_once(program: Launched, st
     storm.run(program.process.kill, ANSWERED_BEFORE)
     assert ANSWERED_BEFORE <= len(storm.acknowledged) < CREATES
     program.process.wait(STOP_SECONDS)
-    with started(folder, port=program.port):
+    with started(folder, port=program.port, TASK_API_RATE_LIMIT="0"):
         storm.assert_each_exists_once(storm.retry())
 
 
@@ -109,5 +111,5 @@ def test_at_a_stop_whatever_takes_effect_is_answered(program: Launched, storm: S
     storm.run(lambda: program.process.send_signal(signal.SIGTERM), ANSWERED_BEFORE)
     assert program.process.wait(STOP_SECONDS) == 0
     assert gone(processes)
-    with started(folder, port=program.port):
+    with started(folder, port=program.port, TASK_API_RATE_LIMIT="0"):
         assert {task_id for task_id, _ in storm.listed()} == set(storm.acknowledged.values())

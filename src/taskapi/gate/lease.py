@@ -52,6 +52,8 @@ class Lease:
         self._changed = changed
         """Is told each new generation."""
         self._turn = asyncio.Lock()
+        self._next: dict[timedelta | None, asyncio.Task[State]] = {}
+        """The statements that wait for their turn: to close until so long from now, or to read (None)."""
         self._until = 0.0
         self._known_until = 0.0
         self._server: str | None = None
@@ -74,9 +76,7 @@ class Lease:
 
     async def refresh(self) -> State:
         """Read the state; raises whatever keeps PostgreSQL from answering."""
-        async with self._turn:
-            started = self.now()
-            return self._take(await store.read(self._connection), started)
+        return await self._shared(None)
 
     async def ensure(self) -> None:
         """Read the state unless it is known well enough."""
@@ -85,9 +85,7 @@ class Lease:
 
     async def close(self, until: timedelta = WITHOUT_REDIS) -> State:
         """Close the gate, or go on keeping it closed, at least until so long from now."""
-        async with self._turn:
-            started = self.now()
-            return self._take(await store.close(self._connection, until), started)
+        return await self._shared(until)
 
     async def renew(self) -> None:
         """Begin a new generation; returns when no process serves under the old one any more."""
@@ -100,6 +98,22 @@ class Lease:
         if self.closing is not None and not self.is_settled:
             await asyncio.sleep(max(0.001, self.closing.seen_at + CLOSED_SECONDS - self.now()))
             await self.settle()
+
+    async def _shared(self, closed_until: timedelta | None) -> State:
+        """Wait for the next statement of this sort: one for all who ask before it is sent, however many they are."""
+        statement = self._next.get(closed_until)
+        if statement is None:
+            statement = self._next[closed_until] = asyncio.create_task(self._run(closed_until))
+            statement.add_done_callback(_looked_at)
+        return await asyncio.shield(statement)
+
+    async def _run(self, closed_until: timedelta | None) -> State:
+        async with self._turn:
+            del self._next[closed_until]  # what is asked from now on needs an answer of its own
+            started = self.now()
+            if closed_until is None:
+                return self._take(await store.read(self._connection), started)
+            return self._take(await store.close(self._connection, closed_until), started)
 
     def _take(self, state: State, started: float) -> State:
         self.state = state
@@ -116,3 +130,9 @@ class Lease:
             self._generation = state.generation
             self._changed(state.generation)
         return state
+
+
+def _looked_at(statement: "asyncio.Task[State]") -> None:
+    """Take note of a failure: whoever waits for it is told, and perhaps nobody does any more."""
+    if not statement.cancelled():
+        statement.exception()

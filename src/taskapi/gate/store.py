@@ -37,7 +37,7 @@ WAITING_OF = "SELECT id, user_id, fields FROM outbox WHERE announced_at IS NULL 
 MARK = "UPDATE outbox SET announced_at = $2 WHERE id = ANY($1::uuid[]) AND announced_at IS NULL"
 
 
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
 """A relay may hold the row for a moment, and no write is acknowledged without."""
 
 

@@ -20,6 +20,10 @@ Buried = Callable[[UUID, Sequence[UUID]], None]
 """Takes a user and the sessions of theirs that are over."""
 
 
+CONFIRM_SECONDS = 8.0
+"""How long a change waits to be confirmed, in three rounds of closing the gate at most; then it is given up."""
+
+
 class Writes:
     """The hooks around a commit."""
 
@@ -58,8 +62,12 @@ class Writes:
             return
         if write.fields.keys() <= write.introduced:  # nobody can hold anything of users whom nobody knows
             return
-        if not await self._is_closed(transaction) and not await self._versions.begin(write):
-            raise Overloaded("The cache cannot be told of this change at the moment; try again shortly.")
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                while not await self._is_closed(transaction) and not await self._versions.begin(write):
+                    pass  # the gate was opened again meanwhile; each round waits until it is closed for everybody
+        except TimeoutError:
+            raise Overloaded("The cache cannot be told of this change at the moment; try again shortly.") from None
 
     async def after_commit(self, transaction: Transaction) -> None:
         """End; returns once nobody can be served what was before."""
