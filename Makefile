@@ -28,8 +28,11 @@ pip := $(bin)/python -m pip --disable-pip-version-check --no-input install --qui
 compile := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --system-certs --group build
 
+# A test process more than there are cores: many tests wait for programs that start or stop.
+quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 8 --ignore tests/model --ignore tests/chaos
+
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check fmt migrate bench fuzz chaos revocation model coverage ci lock
+.PHONY: help run dev test prove check fmt migrate bench fuzz chaos revocation model coverage ci lock
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
@@ -40,8 +43,11 @@ run: $(VENV)/runtime.stamp ## Start everything and serve the API
 dev: $(VENV)/development.stamp ## The same, restarting whenever the code changes
 	@exec $(bin)/task-api serve --reload $(ARGS)
 
-test: $(VENV)/development.stamp ## Run every test, in parallel
-	@$(bin)/python -m pytest -n auto --maxprocesses 8 $(ARGS)
+test: $(VENV)/development.stamp ## Run the tests, in parallel
+	@$(bin)/python -m pytest $(quick) $(ARGS)
+
+prove: $(VENV)/development.stamp ## Run the long proofs: every state of the cache protocol, and servers that break
+	@$(bin)/python -m pytest -n auto --maxprocesses 8 tests/model tests/chaos $(ARGS)
 
 check: style types layers shape locks-are-fresh migrations-are-safe ## Format, lint, types, layers, budgets, docs, locks, migrations
 
@@ -67,9 +73,9 @@ revocation: $(VENV)/development.stamp ## End 10,000 sessions through one process
 model: $(VENV)/development.stamp ## Walk every state of the cache protocol, and of thirty weakened ones
 	@$(bin)/python -m tests.model $(ARGS)
 
-coverage: $(VENV)/development.stamp ## Run every test and demand 95 % of lines and of branches
+coverage: $(VENV)/development.stamp ## Run the tests and demand 95 % of lines and of branches
 	@$(bin)/coverage erase
-	@$(bin)/coverage run -m pytest -n auto --maxprocesses 8 $(ARGS)
+	@$(bin)/coverage run -m pytest $(quick) $(ARGS)
 	@$(bin)/coverage combine --quiet
 	@$(bin)/coverage report
 	@$(bin)/python -m tests.shape.coverage_floor
