@@ -2,6 +2,11 @@
 
 import asyncio
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 from typing import Any
 
 import asyncpg
@@ -89,3 +94,27 @@ def test_an_unknown_setting_is_explained(call: Call, monkeypatch: pytest.MonkeyP
     result = call("seed")
     assert result.exit_code == 1
     assert "TASK_API_TYPO" in result.output
+
+
+def test_at_a_terminal_a_password_is_made_and_shown(database: str, environment: dict[str, str]) -> None:
+    terminal, own_end = pty.openpty()
+    command = [sys.executable, "-m", "taskapi", "users", "create", "ada@example.org"]
+    done = subprocess.run(
+        command, stdin=own_end, capture_output=True, text=True, env=os.environ | environment, timeout=60, check=True
+    )
+    for end in (terminal, own_end):
+        os.close(end)
+    (password,) = re.findall(r"^password: (\S{15,})$", done.stdout, re.MULTILINE)
+    assert [row["email"] for row in rows(database, "SELECT email FROM users")] == ["ada@example.org"]
+    assert password not in done.stderr
+
+
+def test_a_worker_works_until_it_is_stopped(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "taskapi", "worker"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment) as worker:
+        assert worker.stdout is not None
+        assert "worker started" in worker.stdout.readline()
+        worker.terminate()
+        rest, _ = worker.communicate(timeout=60)
+    assert "worker stopped" in rest
+    assert worker.returncode == 0

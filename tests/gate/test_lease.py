@@ -181,3 +181,12 @@ async def test_a_permission_runs_out_with_the_connection_and_is_renewed_over_ano
 async def test_questions_that_come_together_take_turns(lease: Lease) -> None:
     states = await asyncio.gather(*(lease.refresh() for _ in range(10)))
     assert all(state == states[0] for state in states)
+
+
+async def test_a_table_without_its_row_is_no_permission(
+    lease: Lease, state: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await state.execute("DELETE FROM gate_state")
+    with pytest.raises(LookupError):
+        await lease.refresh()
+    assert not lease.serves("the server")

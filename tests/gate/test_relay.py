@@ -12,6 +12,7 @@ from taskapi.kit import outbox
 from tests.gate.conftest import Start
 from tests.gate.processes import Process, Somebody
 from tests.gate.switch import Switch
+from tests.gate.valkey import Valkey
 from tests.kit.patience import until
 
 pytestmark = pytest.mark.anyio
@@ -158,3 +159,24 @@ async def test_what_commits_with_an_unknown_outcome_stays_under_way_until_the_re
 
 async def _is_zero(watcher: "asyncpg.Connection[asyncpg.Record]") -> bool:
     return int(await watcher.fetchval(UNANNOUNCED)) == 0
+
+
+async def test_while_the_gate_is_closed_rows_are_left_to_its_opening(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await process.gate.lease.close()
+    await _crashed_write(watcher, ada)
+    await watcher.execute("UPDATE outbox SET created_at = now() - interval '1 minute'")
+    assert await process.gate.relay.announce_forgotten() == 0
+    await process.serves()
+    assert await _is_zero(watcher)
+
+
+async def test_people_whom_nobody_knows_yet_can_join_without_redis(process: Process, valkey: Valkey) -> None:
+    valkey.pause()
+    try:
+        async with asyncio.timeout(20):
+            newcomer = await process.register()
+            assert (await process.ask(newcomer)).principal is not None
+    finally:
+        valkey.resume()

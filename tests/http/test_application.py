@@ -153,6 +153,8 @@ async def test_configured_origins_may_ask_and_no_others(settings: Settings) -> N
         other = await ask(app, "GET", "/api/health/live", headers={"origin": "https://evil.example"})
         assert other.header("access-control-allow-origin") != "https://evil.example"
         assert other.header("access-control-allow-credentials") is None
+        asking = {"origin": "https://evil.example", "access-control-request-method": "PATCH"}
+        assert (await ask(app, "OPTIONS", "/api/tasks", headers=asking)).status == 400
 
 
 @pytest.mark.anyio

@@ -1,0 +1,25 @@
+"""What is remembered of sessions is bounded and never another's."""
+
+from uuid import UUID
+
+import pytest
+
+from taskapi.gate import visitors
+from taskapi.gate.visitors import Visitors
+
+ADA, GRACE, SESSION, ANOTHER = (UUID(int=number) for number in range(1, 5))
+
+
+def test_the_first_that_came_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "MOST", 1)
+    known = Visitors()
+    first = known.find(ADA, SESSION)
+    assert known.find(ADA, SESSION) is first
+    known.find(ADA, ANOTHER)
+    assert known.find(ADA, SESSION) is not first
+
+
+def test_a_session_under_another_user_is_another_visitor() -> None:
+    known = Visitors()
+    assert known.find(ADA, SESSION).user_id == ADA
+    assert known.find(GRACE, SESSION).user_id == GRACE
