@@ -9,13 +9,12 @@ import stat
 import tempfile
 from pathlib import Path
 
-from taskapi.config import Secret, Settings
+from taskapi.config import SHORTEST_SECRET, Secret, Settings
 from taskapi.kit.embedded.failures import StartFailed
 from taskapi.kit.embedded.folders import Folders, data_folder, make_root
 
 SECRET_BYTES = 48
 """48 random bytes are 64 characters in URL-safe base64."""
-LEAST_CHARACTERS = 32
 
 
 def secret_of(settings: Settings) -> tuple[Secret, str]:
@@ -38,7 +37,7 @@ def kept_secret(path: Path) -> Secret:
         raise StartFailed(f"The secret in {path} cannot be read ({error}); set JWT_SECRET instead.") from None
     if stat.S_IMODE(status.st_mode) & 0o077 or not stat.S_ISREG(status.st_mode):
         raise StartFailed(f"Others may read the secret in {path}; run: chmod 600 {path}")
-    if len(value) < LEAST_CHARACTERS:
+    if len(value) < SHORTEST_SECRET:
         raise StartFailed(f"The secret in {path} is too short; remove the file, a new one will be made.")
     return Secret(value)
 
