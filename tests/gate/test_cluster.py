@@ -86,7 +86,7 @@ async def test_a_slot_that_moves_is_followed_and_nothing_of_before_is_served(
 
 
 async def _people_on_every_node(process: Process) -> list[Somebody]:
-    people = []
+    people: list[Somebody] = []
     while len({_slot(each) * 3 // SLOTS for each in people}) < 3:
         people.append(await process.register())
     return people
