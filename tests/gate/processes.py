@@ -39,7 +39,7 @@ class Somebody(NamedTuple):
         """Where an answer of theirs is kept."""
         return f"tasks:{{{self.user_id}}}:"
 
-    def question(self, *, held: bytes | None = None, field: str = "tasks") -> Question:
+    def question(self, *, field: str = "tasks") -> Question:
         """Ask for the list of tasks."""
         return Question(
             user_id=self.user_id,
@@ -47,7 +47,6 @@ class Somebody(NamedTuple):
             counters=self.counters,
             field=field,
             body_key=self.body_key,
-            held=held,
         )
 
 
@@ -64,7 +63,11 @@ class Process:
 
     async def ask(self, somebody: Somebody, held: bytes | None = None) -> Admission:
         """Ask for somebody's list of tasks."""
-        return await self.gate.admit(somebody.question(held=held))
+        return await self.admit(somebody.question(), held)
+
+    async def admit(self, question: Question, held: bytes | None = None) -> Admission:
+        """Ask any question."""
+        return await self.gate.admit(self.gate.form(question), held)
 
     async def register(self) -> Somebody:
         """Make a person who is logged in."""

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from taskapi.errors import Overloaded
-from taskapi.gate.admission import Allowance, Counter, Question, Source
+from taskapi.gate.admission import Allowance, Counter, Source
 from tests.gate.conftest import Start
 from tests.gate.processes import Process, Somebody
 from tests.gate.switch import Switch
@@ -83,7 +83,7 @@ async def test_without_redis_a_process_counts_its_share_alone(start: Start, swit
     admission = await process.ask(ada)
     assert admission.source is Source.LOCAL
     assert [verdict.remaining for verdict in admission.verdicts] == [999]
-    stranger = await process.gate.admit(Question(counters=(Counter("an address", Allowance("login", 5)),)))
+    stranger = await process.gate.count((Counter("an address", Allowance("login", 5)),))
     assert stranger.source is Source.LOCAL
     assert [verdict.remaining for verdict in stranger.verdicts] == [4]
 

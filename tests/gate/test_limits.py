@@ -140,9 +140,9 @@ def test_what_the_local_limiter_remembers_is_bounded() -> None:
 async def test_a_request_counts_against_all_its_counters_in_one_trip(process: Process, ada: Somebody) -> None:
     own, other = Counter(str(ada.user_id), Allowance("read", 10)), Counter("address", Allowance("login", 5))
     question = Question(user_id=ada.user_id, session_id=ada.session_id, counters=(own, other))
-    await process.gate.admit(question)
+    await process.admit(question)
     trips = process.gate.counts.trips
-    verdicts = (await process.gate.admit(question)).verdicts
+    verdicts = (await process.admit(question)).verdicts
     assert [(verdict.counter, verdict.remaining) for verdict in verdicts] == [(own, 8), (other, 3)]
     assert process.gate.counts.trips == trips + 1
 
@@ -151,12 +151,12 @@ async def test_a_request_counts_against_all_its_counters_in_one_trip(process: Pr
 async def test_what_is_refused_elsewhere_is_given_back_here(process: Process, ada: Somebody) -> None:
     own, other = Counter(str(ada.user_id), Allowance("read", 10)), Counter("address", Allowance("login", 2))
     question = Question(user_id=ada.user_id, session_id=ada.session_id, counters=(own, other))
-    answers = [await process.gate.admit(question) for _ in range(6)]
+    answers = [await process.admit(question) for _ in range(6)]
     assert [bool(answer.refused) for answer in answers] == [False, False, True, True, True, True]
 
     async def is_given_back() -> bool:
         alone = Question(user_id=ada.user_id, session_id=ada.session_id, counters=(own,))
-        return (await process.gate.admit(alone)).verdicts[0].remaining >= 6
+        return (await process.admit(alone)).verdicts[0].remaining >= 6
 
     assert await is_given_back()
 
@@ -165,15 +165,15 @@ async def test_what_is_refused_elsewhere_is_given_back_here(process: Process, ad
 async def test_one_counter_without_room_keeps_the_others_from_counting(process: Process, ada: Somebody) -> None:
     wide, narrow = (Counter(str(ada.user_id), Allowance(name, count)) for name, count in (("read", 10), ("batch", 1)))
     question = Question(user_id=ada.user_id, session_id=ada.session_id, counters=(wide, narrow))
-    await process.gate.admit(question)
+    await process.admit(question)
     for _ in range(3):
-        assert [bool(verdict.retry_after) for verdict in (await process.gate.admit(question)).verdicts] == [False, True]
-    assert (await process.gate.admit(question)).verdicts[0].remaining == 9
+        assert [bool(verdict.retry_after) for verdict in (await process.admit(question)).verdicts] == [False, True]
+    assert (await process.admit(question)).verdicts[0].remaining == 9
 
 
 @pytest.mark.anyio
 async def test_a_counter_goes_when_its_allowance_is_whole_again(process: Process, valkey: Valkey) -> None:
-    await process.gate.admit(Question(counters=(Counter("address", Allowance("register", 100, 1)),)))
+    await process.gate.count((Counter("address", Allowance("register", 100, 1)),))
 
     async def is_gone() -> bool:
         return not valkey.client.exists("ratelimit:{address}:register")

@@ -10,12 +10,13 @@ from taskapi.gate.visitors import Visitors
 ADA, GRACE, SESSION, ANOTHER = (UUID(int=number) for number in range(1, 5))
 
 
-def test_the_first_that_came_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_those_that_came_lately_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visitors, "MOST", 1)
     known = Visitors()
     first = known.find(ADA, SESSION)
     assert known.find(ADA, SESSION) is first
     known.find(ADA, ANOTHER)
+    known.find(ADA, UUID(int=5))
     assert known.find(ADA, SESSION) is not first
 
 

@@ -42,11 +42,11 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Everything that one request wants to know."""
+    """Everything that a request with a caller wants to know; it may be asked again and again."""
 
-    user_id: UUID | None = None
-    session_id: UUID | None = None
-    """From a token whose signature is right; both None for public routes, which only count."""
+    user_id: UUID
+    session_id: UUID
+    """From a token whose signature is right."""
 
     counters: tuple[Counter, ...] = ()
     """All are looked at; only if every one has room is anything counted."""
@@ -57,9 +57,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body_key: str | None = None
     """Where the answer is kept in Redis."""
 
-    held: bytes | None = None
-    """The stamp of the answer that this process holds; Redis sends a body only if it is not fresh any more."""
-
 
 class Source(StrEnum):
     """Where the gate's knowledge of this request comes from."""
@@ -69,7 +66,7 @@ class Source(StrEnum):
     """Redis did not answer: the session was read from PostgreSQL, the limiter counted in this process."""
 
 
-class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Admission(msgspec.Struct, frozen=True, gc=False):
     """What is known after the trip."""
 
     principal: Principal | None
@@ -83,7 +80,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     load neither leads nor joins a shared one (a write is under way, the lease is over, Redis is away, no field)."""
 
     held_is_fresh: bool = False
-    """The answer held under `Question.held` may be sent."""
+    """The answer that this process holds may be sent."""
 
     body: bytes | None = None
     """A fresh answer as `keep` took it, if Redis had one and the held one was not fresh."""

@@ -5,39 +5,29 @@ secret that signed it – secrets are read when a process starts, so a withdrawn
 remembered. Whether the session still lives is not said here.
 """
 
-from collections.abc import Hashable
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 from uuid import UUID
 
 from taskapi.http.authentication import bearer_token
 from taskapi.kit.clock import Clock
+from taskapi.kit.remembered import Remembered
 from taskapi.kit.tokens import TokenInvalid, Tokens
 
-REMEMBERED = 10_000
-"""Tokens at once, about a kilobyte each."""
+REMEMBERED = 5_000
+"""Tokens that were used last, about half a kilobyte each."""
 
 
 class Caller:
-    """Whom a token names, and what is worked out once for all requests with it."""
+    """Whom a token names."""
 
-    __slots__ = ("_made", "expires_at", "name", "session_id", "user_id")
+    __slots__ = ("expires_at", "name", "session_id", "user_id")
 
     def __init__(self, user_id: UUID, session_id: UUID, expires_at: datetime) -> None:
         self.user_id = user_id
         self.session_id = session_id
         self.expires_at = expires_at
         self.name = str(user_id)
-        self._made: dict[Hashable, Any] = {}
-
-    def remembered(self, what: Hashable) -> Any:
-        """Return what was made of this caller before, or None."""
-        return self._made.get(what)
-
-    def remember(self, what: Hashable, made: Any) -> None:
-        """Remember it; `what` is one of few, such as a route."""
-        self._made[what] = made
 
 
 class Callers:
@@ -46,7 +36,7 @@ class Callers:
     def __init__(self, tokens: Tokens, clock: Clock) -> None:
         self._tokens = tokens
         self._clock = clock
-        self._known: dict[bytes, Caller] = {}
+        self._known: Remembered[bytes, Caller] = Remembered(REMEMBERED)
 
     def find(self, authorization: bytes | None) -> Caller | None:
         """Return the caller of a genuine token that has not expired, else None.
@@ -56,11 +46,11 @@ class Callers:
         if authorization is None:
             return None
         digest = sha256(authorization).digest()
-        caller = self._known.get(digest)
+        caller = self._known.find(digest)
         if caller is None:
             return self._verified(digest, authorization)
         if caller.expires_at <= self._clock():
-            del self._known[digest]
+            self._known.forget(digest)
             return None
         return caller
 
@@ -72,7 +62,6 @@ class Callers:
             claims = self._tokens.verify(token)
         except TokenInvalid:
             return None
-        if len(self._known) >= REMEMBERED:
-            del self._known[next(iter(self._known))]
-        caller = self._known[digest] = Caller(claims.user_id, claims.session_id, claims.expires_at)
+        caller = Caller(claims.user_id, claims.session_id, claims.expires_at)
+        self._known.keep(digest, caller)
         return caller

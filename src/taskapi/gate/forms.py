@@ -1,63 +1,70 @@
-"""Questions as Redis reads them, with all that does not change from one to the next written beforehand.
+"""Questions as Redis reads them, with all that does not change from one request to the next written beforehand.
 
 Packing a question anew each time would cost more than everything else that a request does here.
 """
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import hiredis
 
 from taskapi.gate import keys, scripts
-from taskapi.gate.admission import Counter
-from taskapi.gate.calls import Part
+from taskapi.gate.admission import Question
+from taskapi.gate.calls import Call, Part
 from taskapi.gate.rates import rate
+from taskapi.gate.visitors import Visitor
 
 ARGUMENTS = 5
 """Before the rates: epoch, floor, stamp held, field, and whether a body is asked for."""
 
+BETWEEN = b"\r\n$12\r\n"
+NOTHING_HELD = b"\r\n$0\r\n\r\n"
+HELD = b"\r\n$24\r\n%b\r\n"
+
 
 class Form:
-    """The question of one session against the same counters."""
+    """A question that is ready to be asked, any number of times."""
 
-    __slots__ = ("_end", "_limits", "_start", "_start_with_body", "counters", "others", "own")
+    __slots__ = ("_head", "_tail", "others", "own", "question", "visitor")
 
-    def __init__(self, subject: str, names: tuple[bytes, bytes], counters: Sequence[Counter]) -> None:
-        self.counters = counters
-        self.own = tuple(counter for counter in counters if counter.subject == subject)
-        """Those that are asked for with this form."""
-        self.others = tuple(counter for counter in counters if counter.subject != subject)
+    def __init__(self, question: Question, visitor: Visitor) -> None:
+        self.question = question
+        self.visitor = visitor
+        self.own = tuple(counter for counter in question.counters if counter.subject == visitor.subject)
+        """The counters that are asked for with this form."""
+        self.others = tuple(counter for counter in question.counters if counter.subject != visitor.subject)
         """Those that lie elsewhere."""
+        limits = [keys.limit(counter.subject, counter.allowance.name) for counter in self.own]
         rates = [part for counter in self.own for part in rate(counter.allowance)]
-        self._start = _start(names, 2 + len(self.own), len(rates))
-        self._start_with_body = _start(names, 3 + len(self.own), len(rates))
-        self._limits = _packed([keys.limit(counter.subject, counter.allowance.name) for counter in self.own])
-        self._end = _packed(rates)
+        bodies = [] if question.body_key is None else [question.body_key.encode()]
+        names = [*visitor.keys, *bodies, *limits]
+        opening = _packed([b"EVALSHA", scripts.ADMIT.digest, len(names), *names])
+        self._head = b"*%d\r\n%b$12\r\n" % (3 + len(names) + ARGUMENTS + len(rates), opening)
+        self._tail = _packed([(question.field or "").encode(), b"1" if bodies else b"0", *rates])
 
-    def write(self, epoch: bytes, floor: bytes, held: bytes | None, field: bytes, body_key: bytes | None) -> bytes:
-        """Return the filled-in form; epoch and floor have 12 bytes."""
-        held = held or b""
-        if body_key is None:
-            opening, asked = self._start, b"0"
-        else:
-            opening, asked = b"%b$%d\r\n%b\r\n" % (self._start_with_body, len(body_key), body_key), b"1"
-        return b"%b%b$12\r\n%b\r\n$12\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$1\r\n%b\r\n%b" % (
-            opening,
-            self._limits,
-            epoch,
-            floor,
-            len(held),
-            held,
-            len(field),
-            field,
-            asked,
-            self._end,
-        )
+    def write(self, epoch: bytes, floor: bytes, held: bytes | None) -> bytes:
+        """Return the filled-in form; epoch and floor have 12 bytes, the stamp of what is held has both."""
+        middle = NOTHING_HELD if held is None else HELD % held
+        return b"".join((self._head, epoch, BETWEEN, floor, middle, self._tail))
 
 
-def _start(names: tuple[bytes, bytes], key_count: int, rate_count: int) -> bytes:
-    parts = (b"EVALSHA", scripts.ADMIT.digest, key_count, *names)
-    total = 3 + key_count + ARGUMENTS + rate_count
-    return b"*%d\r\n" % total + _packed(parts)
+class AdmitCall(Call):
+    """A question on its way; it names the epoch of the server that it reaches."""
+
+    __slots__ = ("_floor", "_form", "_held", "answered")
+
+    def __init__(self, form: Form, floor: bytes, held: bytes | None, answered: "asyncio.Future[Any]") -> None:
+        super().__init__((), answered, form.visitor.slot)
+        self.answered = answered
+        self._form = form
+        self._floor = floor
+        self._held = held
+
+    def packed(self, epoch: bytes) -> bytes:
+        """Return what goes to a server of this epoch."""
+        self.epoch = epoch
+        return self._form.write(epoch, self._floor, self._held)
 
 
 def _packed(parts: Sequence[Part]) -> bytes:

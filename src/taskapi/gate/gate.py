@@ -4,16 +4,17 @@ Everything here works without Redis as well, and then says so. Nothing waits wit
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from taskapi.config import Settings
 from taskapi.contracts.sessions import SessionSource
-from taskapi.gate.admission import Admission, Question
+from taskapi.gate.admission import Admission, Counter, Question
 from taskapi.gate.announcements import Announcements
 from taskapi.gate.counts import Counts
+from taskapi.gate.forms import Form
 from taskapi.gate.keeper import Keeper
 from taskapi.gate.lease import Lease, Now, machine_clock
 from taskapi.gate.local_limits import LocalLimits
@@ -82,9 +83,20 @@ class Gate:
         """Whether nobody waits for Redis at the moment, because it did not answer several times in a row."""
         return self._nodes.is_broken
 
-    def admit(self, question: Question) -> Awaitable[Admission]:
-        """Answer a question in one trip; raises Overloaded if Redis is away and PostgreSQL has no room."""
-        return self._questions.answer(question)
+    def form(self, question: Question) -> Form:
+        """Return what a question is asked with, as often as one likes."""
+        return self._questions.form(question)
+
+    def admit(self, form: Form, held: bytes | None = None) -> Awaitable[Admission]:
+        """Answer a question in one trip; raises Overloaded if Redis is away and PostgreSQL has no room.
+
+        `held` is the stamp of the answer that this process holds; Redis sends a body only if that one is not fresh.
+        """
+        return self._questions.answer(form, held)
+
+    def count(self, counters: Sequence[Counter]) -> Awaitable[Admission]:
+        """Count a request of nobody in particular, if every counter has room."""
+        return self._questions.count(counters)
 
     def keep(self, question: Question, admission: Admission, body: bytes, seconds: int) -> None:
         """Keep an answer that was loaded after the admission, unless it may not be kept: with the next trip."""

@@ -28,11 +28,12 @@ OTHER_REDIS = timedelta(seconds=8)
 """The same where another Redis took over: it may lack a write under way, which may be committing for so long."""
 
 Now = Callable[[], float]
+CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def machine_clock() -> float:
-    """Return seconds since the machine was switched on, sleep included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    """Return seconds since the machine was switched on, sleep included where it can tell."""
+    return time.clock_gettime(CLOCK)
 
 
 class Closing(NamedTuple):

@@ -1,12 +1,10 @@
 """The gate's HTTP side: stands in front of the router and asks everything that a request needs to know first at once.
 
 Pure ASGI. A request with a caller makes one trip, and is refused, answered from what is kept, or passed on to the
-router with its caller in the scope. Nothing kept is sent unless that very trip said that it is right; what the gate
-cannot tell for sure – an odd header, a query that the route does not take – the router is asked to.
+router with its caller in the scope. Nothing kept is sent unless that very trip said that it is right.
 """
 
-import re
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from litestar import Litestar
@@ -14,12 +12,12 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from taskapi.contracts.identity import Principal
-from taskapi.errors import Error, Invalid, Overloaded, Unauthenticated
-from taskapi.gate.admission import Counter, Question
+from taskapi.errors import Error, Overloaded, Unauthenticated
 from taskapi.gate.answers import Prepared
-from taskapi.gate.callers import Caller, Callers
+from taskapi.gate.callers import Callers
 from taskapi.gate.forwarding import CONDITION, adding
 from taskapi.gate.gate import Gate
+from taskapi.gate.inquiries import Inquiries, is_repeated
 from taskapi.gate.limits import Limits, policy_header, refusal, state_header
 from taskapi.gate.responses import BYPASS, HIT_MEMORY, HIT_REDIS, MISS, Found, Responses, Wanted
 from taskapi.gate.routes import Route, Routes
@@ -29,14 +27,6 @@ from taskapi.http.hardening import Hardened, Header
 from taskapi.http.problems import send_error
 
 AUTHORIZATION = b"authorization"
-HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
-"""What the router takes for the name of a host."""
-
-Counted = tuple[tuple[Counter, ...], Header]
-"""Counters, and the header that tells of them."""
-
-UNCOUNTED: Counted = ((), policy_header(()))
-Headers = Mapping[bytes, bytes]
 
 
 class Entrance:
@@ -49,7 +39,7 @@ class Entrance:
         self._callers = callers
         self._limits = limits
         self._responses = responses
-        self._usual_host = b""
+        self._inquiries = Inquiries(gate, limits)
         self.served = dict.fromkeys((HIT_MEMORY, HIT_REDIS, MISS, BYPASS), 0)
         """How many answers of routes whose answers are kept came from where."""
 
@@ -70,7 +60,7 @@ class Entrance:
             await self._router(scope, receive, send)
             return
         try:
-            admission = await self._gate.admit(Question(counters=counters))
+            admission = await self._gate.count(counters)
         except Overloaded as error:
             await send_error(send, error)
             return
@@ -85,30 +75,22 @@ class Entrance:
         told: list[Header] = []
         try:
             caller = self._callers.find(headers.get(AUTHORIZATION))
-            if caller is None or _repeated(scope, headers, AUTHORIZATION):
+            if caller is None or is_repeated(scope, headers, AUTHORIZATION):
                 raise Unauthenticated
-            counters, policy = self._counted(scope, route, caller)
-            key = None if route.cache is None else self._body_key(scope, headers, route, item, caller)
-            held = None if key is None else self._responses.held(key)
-            question = Question(
-                user_id=caller.user_id,
-                session_id=caller.session_id,
-                counters=counters,
-                field=None if key is None else route.field(item),
-                body_key=key,
-                held=None if held is None else held.stamp,
-            )
-            admission = await self._gate.admit(question)
+            inquiry = self._inquiries.find(scope, headers, route, item, caller)
+            held = None if inquiry.key is None else self._responses.held(inquiry.key)
+            admission = await self._gate.admit(inquiry.form, None if held is None else held.stamp)
             if admission.verdicts:
-                told = [policy, state_header(admission.verdicts)]
+                told = [inquiry.policy, state_header(admission.verdicts)]
                 if refused := admission.refused:
                     raise refusal(refused)
             if admission.principal is None:
                 raise Unauthenticated
             if held is not None and admission.held_is_fresh:
                 found: Found | None = (held, HIT_MEMORY)
-            elif key is not None and route.cache is not None:
-                found = await self._responses.find(Wanted(scope, question, route.cache.seconds), admission)
+            elif inquiry.key is not None and route.cache is not None:
+                wanted = Wanted(scope, inquiry.form.question, route.cache.seconds)
+                found = await self._responses.find(wanted, admission)
             else:
                 found = None
         except Error as error:  # the gate's own: the router answers its errors itself
@@ -143,39 +125,6 @@ class Entrance:
         await send(cast(Any, start))
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
-    def _counted(self, scope: Scope, route: Route, caller: Caller) -> Counted:
-        counted: Counted | None = caller.remembered(route)
-        if counted is None:
-            counters = self._limits.of_user(route.classes, caller.user_id)
-            counted = (counters, policy_header(counters))
-            caller.remember(route, counted)
-        return UNCOUNTED if self._limits.exempts_address(scope) else counted
-
-    def _body_key(self, scope: Scope, headers: Headers, route: Route, item: str, caller: Caller) -> str | None:
-        """Return where the answer is kept; None if the router has to look at the request."""
-        host = headers.get(b"host", b"")
-        if host != self._usual_host:
-            if not HOST.fullmatch(host) or _repeated(scope, headers, b"host"):
-                return None
-            self._usual_host = host
-        condition = headers.get(CONDITION)
-        if condition is not None and (_repeated(scope, headers, CONDITION) or not _is_readable(condition)):
-            return None
-        return route.body_key(caller.name, item, scope["query_string"])
-
-
-def _repeated(scope: Scope, headers: Headers, wanted: bytes) -> bool:
-    sent = cast(Collection[tuple[bytes, bytes]], scope["headers"])
-    return len(headers) < len(sent) and sum(name == wanted for name, _ in sent) > 1
-
 
 def _is_known(condition: bytes, etag: bytes) -> bool:
     return condition == etag or not_modified(condition.decode("latin-1"), etag.decode("latin-1"))
-
-
-def _is_readable(condition: bytes) -> bool:
-    try:
-        not_modified(condition.decode("latin-1"), "")
-    except Invalid:
-        return False
-    return True

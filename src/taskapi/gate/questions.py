@@ -2,19 +2,20 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from taskapi.contracts.identity import Principal
-from taskapi.gate.admission import Admission, Question, Source, Verdict
-from taskapi.gate.calls import Call, Unreachable
+from taskapi.gate.admission import Admission, Counter, Question, Source, Verdict
+from taskapi.gate.calls import Unreachable
 from taskapi.gate.counts import Counts
-from taskapi.gate.forms import Form
+from taskapi.gate.forms import AdmitCall, Form
 from taskapi.gate.lease import Lease
 from taskapi.gate.local_limits import LocalLimits
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.sessions import Sessions
 from taskapi.gate.tally import Tally, read_verdicts, refuses
-from taskapi.gate.visitors import Visitor, Visitors
+from taskapi.gate.visitors import Visitors
 
 ALIVE, ENDED = 1, 2
 BEFORE_COUNTERS = 5
@@ -22,32 +23,6 @@ UNKNOWN = [0, None, None, 0, None]
 """What an answer says that may not be believed."""
 
 TOKENS_AT_ONCE = 256
-
-
-class AdmitCall(Call):
-    """The question of a request, which names the epoch of the server that it reaches."""
-
-    __slots__ = ("_floor", "_form", "_question", "question_future")
-
-    def __init__(self, form: Form, floor: bytes, question: Question, future: "asyncio.Future[Any]", slot: int) -> None:
-        super().__init__((), future, slot)
-        self.question_future = future
-        self._form = form
-        self._floor = floor
-        self._question = question
-
-    def packed(self, epoch: bytes) -> bytes:
-        """Return what goes to a server of this epoch."""
-        self.epoch = epoch
-        question = self._question
-        field, key = question.field, question.body_key
-        return self._form.write(
-            epoch,
-            self._floor,
-            question.held,
-            b"" if field is None else field.encode(),
-            None if key is None else key.encode(),
-        )
 
 
 class Questions:
@@ -64,80 +39,66 @@ class Questions:
         self._visitors = Visitors()
         self._tokens: list[bytes] = []
 
-    async def answer(self, question: Question) -> Admission:
+    def form(self, question: Question) -> Form:
+        """Return what the question is asked with, as often as one likes."""
+        return Form(question, self._visitors.find(question.user_id, question.session_id))
+
+    async def answer(self, form: Form, held: bytes | None) -> Admission:
         """Return what is known after one trip, or without it; raises Overloaded."""
         self._counts.questions += 1
-        if question.user_id is None or question.session_id is None:
-            return await self._count(question)
-        visitor = self._visitors.find(question.user_id, question.session_id)
-        form = visitor.form(question.counters)
+        visitor = form.visitor
         try:
-            call = self._ask(visitor, form, question)
+            call = AdmitCall(form, self._token(), held, asyncio.get_running_loop().create_future())
+            self._nodes.line(visitor.slot).ask(call)
             elsewhere = Tally(self._nodes, form.others) if form.others else None
-            reply = await call.question_future
-            verdicts = read_verdicts(form.own, reply, BEFORE_COUNTERS) if len(reply) > 1 else ()
+            reply = await call.answered
+            verdicts = read_verdicts(form.own, reply, BEFORE_COUNTERS) if len(reply) > BEFORE_COUNTERS else ()
             if elsewhere is not None:
                 verdicts = await elsewhere.verdicts(verdicts)
         except Unreachable:
-            return await self._without_redis(visitor, question)
+            return await self._without_redis(form)
         serves = self._lease.serves(self._nodes.identity) and call.epoch == self._nodes.line(visitor.slot).epoch
         if reply[0] == ENDED and serves:
-            return Admission(principal=None)
+            return Admission(None)
         if reply[0] == ENDED:
             reply = UNKNOWN
-        if refuses(verdicts):
+        if verdicts and refuses(verdicts):
             self._counts.refused += 1
-            return Admission(principal=None, verdicts=verdicts)  # no query for whom nothing is done
+            return Admission(None, verdicts)  # no query for whom nothing is done
         if not serves:
-            return Admission(principal=await self._sessions.load(visitor, None), verdicts=verdicts)
+            return Admission(await self._sessions.load(visitor, None), verdicts)
         principal = self._sessions.recognize(visitor, reply[1]) if reply[0] == ALIVE else None
         if principal is None:
             principal = await self._sessions.load(visitor, _stamp_of_session(reply, call.epoch))
-        return self._admission(question, principal, verdicts, reply, call.epoch)
+        if form.question.field is None:
+            return Admission(principal, verdicts)
+        return self._admission(principal, verdicts, reply, call.epoch, held)
 
-    def _ask(self, visitor: Visitor, form: Form, question: Question) -> AdmitCall:
-        call = AdmitCall(form, self._token(), question, asyncio.get_running_loop().create_future(), visitor.slot)
-        self._nodes.line(visitor.slot).ask(call)
-        return call
-
-    async def _count(self, question: Question) -> Admission:
-        """Answer a question about nobody in particular."""
-        if not question.counters:
-            return Admission(principal=None)
+    async def count(self, counters: Sequence[Counter]) -> Admission:
+        """Count a request of nobody in particular; raises Overloaded."""
+        self._counts.questions += 1
         try:
-            return Admission(principal=None, verdicts=await Tally(self._nodes, question.counters).verdicts())
+            return Admission(None, await Tally(self._nodes, counters).verdicts())
         except Unreachable:
             self._counts.fallbacks += 1
-            return Admission(principal=None, verdicts=self._local_limits.count(question.counters), source=Source.LOCAL)
+            return Admission(None, self._local_limits.count(counters), source=Source.LOCAL)
 
     def _admission(
-        self,
-        question: Question,
-        principal: Principal | None,
-        verdicts: tuple[Verdict, ...],
-        reply: Any,
-        epoch: bytes,
+        self, principal: Principal | None, verdicts: tuple[Verdict, ...], reply: Any, epoch: bytes, held: bytes | None
     ) -> Admission:
         counts, version, is_fresh, body = self._counts, reply[2], reply[3] == 1, reply[4]
-        if question.field is not None:
-            counts.held += is_fresh
-            counts.bodies += body is not None
-            counts.outdated += question.held is not None and not is_fresh
-            counts.writes_seen += version is None
-        return Admission(
-            principal=principal,
-            verdicts=verdicts,
-            stamp=None if version is None else epoch + version,
-            held_is_fresh=is_fresh,
-            body=body,
-        )
+        counts.held += is_fresh
+        counts.bodies += body is not None
+        counts.outdated += held is not None and not is_fresh
+        counts.writes_seen += version is None
+        return Admission(principal, verdicts, None if version is None else epoch + version, is_fresh, body)
 
-    async def _without_redis(self, visitor: Visitor, question: Question) -> Admission:
+    async def _without_redis(self, form: Form) -> Admission:
         """Let PostgreSQL say who it is, and count in this process."""
         self._counts.fallbacks += 1
-        verdicts = self._local_limits.count(question.counters)
-        principal = None if refuses(verdicts) else await self._sessions.load(visitor, None)
-        return Admission(principal=principal, verdicts=verdicts, source=Source.LOCAL)
+        verdicts = self._local_limits.count(form.question.counters)
+        principal = None if refuses(verdicts) else await self._sessions.load(form.visitor, None)
+        return Admission(principal, verdicts, source=Source.LOCAL)
 
     def _token(self) -> bytes:
         """Return 96 random bits; asking the machine for many at once is cheaper."""

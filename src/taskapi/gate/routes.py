@@ -20,6 +20,7 @@ from litestar.utils import normalize_path
 from taskapi.gate.queries import Names, parameters_of
 from taskapi.http.authentication import PUBLIC
 from taskapi.http.policy import CACHE, LIMITS, CachePolicy, LimitClass
+from taskapi.kit.remembered import Remembered
 
 USUAL_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 USER, TASK, QUERY = "{userId}", "{taskId}", "{query}"
@@ -54,6 +55,10 @@ Found = tuple[Route, str]
 """A route, and the identifier in its path; empty if it has none."""
 
 
+MOST_PATHS = 8_192
+"""Paths with an identifier that were asked for last."""
+
+
 class Routes:
     """The routes of an application."""
 
@@ -63,6 +68,7 @@ class Routes:
         self._static: Mapping[tuple[str, str], Found] = {
             (method, template): (route, "") for (method, template), route in self._routes.items() if "{" not in template
         }
+        self._paths: Remembered[tuple[str, str], Found] = Remembered(MOST_PATHS)
         self._items = {
             (method, template.rpartition("/")[0]): route
             for (method, template), route in self._routes.items()
@@ -71,15 +77,20 @@ class Routes:
 
     def find(self, scope: HTTPScope) -> Found | None:
         """Return what the router would find; None if it would refuse."""
-        method, path = scope["method"], scope["path"]
-        found = self._static.get((method, path))
-        if found is not None and not scope.get("root_path"):
-            return found
+        if scope.get("root_path"):
+            return self._asked(scope)
+        address = (scope["method"], scope["path"])
+        found = self._static.get(address) or self._paths.find(address)
+        return self._taken_apart(scope, *address) if found is None else found
+
+    def _taken_apart(self, scope: HTTPScope, method: str, path: str) -> Found | None:
         parent, _, item = path.rpartition("/")
         route = self._items.get((method, parent))
-        if route is not None and USUAL_UUID.fullmatch(item) and not scope.get("root_path"):
-            return route, item
-        return self._asked(scope)
+        if route is None or not USUAL_UUID.fullmatch(item):
+            return self._asked(scope)
+        found = (route, item)
+        self._paths.keep((method, path), found)
+        return found
 
     def _asked(self, scope: HTTPScope) -> Found | None:
         path = scope["path"]

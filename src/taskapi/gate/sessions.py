@@ -16,7 +16,7 @@ from taskapi.gate.calls import script_command
 from taskapi.gate.counts import Counts
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.slots import slot_of
-from taskapi.gate.uses import SEEN_SECONDS, Uses
+from taskapi.gate.uses import SEEN, Uses
 from taskapi.gate.visitors import Visitor, copy_of
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import Database
@@ -46,10 +46,9 @@ class Sessions:
         """Return the caller whom a fresh copy names; None if only PostgreSQL can say whether the session lives."""
         visitor.read(copy, self._idle)
         now = self._clock()
-        moment = now.timestamp()
-        if moment >= visitor.alive_until:
+        if now >= visitor.alive_until:
             return None
-        if moment - visitor.noted_at >= SEEN_SECONDS:
+        if now - visitor.noted_at >= SEEN:
             self.uses.note(visitor, now)
         return visitor.principal
 
@@ -62,7 +61,7 @@ class Sessions:
                 self.bury(visitor.user_id, [visitor.session_id])
             return None
         visitor.take(found, self._idle)
-        if now.timestamp() - visitor.noted_at >= SEEN_SECONDS:
+        if now - visitor.noted_at >= SEEN:
             self.uses.note(visitor, now)
         if stamp is not None:
             self._refill(visitor, stamp, found)

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from taskapi.contracts.sessions import SessionSource, Use
 from taskapi.errors import Overloaded
 from taskapi.gate.visitors import Visitor
 from taskapi.kit.database import Database, apart
 
-SEEN_SECONDS = 60.0
+SEEN = timedelta(minutes=1)
 GATHERED_SECONDS = 1.0
 """Uses of so long are stored together."""
 
@@ -26,9 +26,9 @@ class Uses:
         self._waiting: list[Use] = []
 
     def note(self, visitor: Visitor, now: datetime) -> None:
-        """Note that a session is used, which was not noted for SEEN_SECONDS."""
+        """Note that a session is used, which was not noted for SEEN."""
         if len(self._waiting) < MOST_WAITING:
-            visitor.noted_at = now.timestamp()
+            visitor.noted_at = now
             self._waiting.append(Use(visitor.user_id, visitor.session_id, now))
 
     async def run(self) -> None:

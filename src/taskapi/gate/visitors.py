@@ -3,20 +3,19 @@
 Nothing here is trusted: each request's trip says whether the session is alive.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from taskapi.contracts.identity import Principal, Role
 from taskapi.contracts.sessions import Liveness
 from taskapi.gate import keys
-from taskapi.gate.admission import Counter
-from taskapi.gate.forms import Form
 from taskapi.gate.slots import slot_of
+from taskapi.kit.remembered import Remembered
 
-MOST_FORMS = 16
 MOST = 4096
-"""Visitors; the one that came first is forgotten first."""
+"""Visitors that came lately."""
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Visitor:
@@ -24,7 +23,6 @@ class Visitor:
 
     __slots__ = (
         "_copy",
-        "_forms",
         "alive_until",
         "keys",
         "noted_at",
@@ -41,22 +39,12 @@ class Visitor:
         self.subject = str(user_id)
         self.keys = (keys.versions(user_id), keys.session(user_id, session_id))
         self.slot = slot_of(self.keys[0])
-        self.noted_at = 0.0
-        """When the session's use was last noted, as a timestamp."""
+        self.noted_at = LONG_AGO
+        """When the session's use was last noted."""
         self.principal: Principal | None = None
-        self.alive_until = 0.0
-        """A timestamp after which only PostgreSQL can say whether the session lives."""
+        self.alive_until = LONG_AGO
+        """After it only PostgreSQL can say whether the session lives."""
         self._copy = b""
-        self._forms: dict[int, Form] = {}
-
-    def form(self, counters: Sequence[Counter]) -> Form:
-        """Return the form for a question against these counters; it is written once for the same sequence."""
-        form = self._forms.get(id(counters))
-        if form is None or form.counters is not counters:
-            if len(self._forms) >= MOST_FORMS:
-                self._forms.clear()
-            form = self._forms[id(counters)] = Form(self.subject, self.keys, counters)
-        return form
 
     def read(self, copy: bytes, idle: timedelta) -> None:
         """Take a session's copy from Redis."""
@@ -69,23 +57,22 @@ class Visitor:
         """Take what PostgreSQL or a copy says of the session."""
         self._copy = b""
         self.principal = Principal(self.user_id, self.session_id, liveness.role)
-        self.alive_until = min(liveness.expires_at, liveness.last_seen_at + idle).timestamp()
-        self.noted_at = max(self.noted_at, liveness.last_seen_at.timestamp())
+        self.alive_until = min(liveness.expires_at, liveness.last_seen_at + idle)
+        self.noted_at = max(self.noted_at, liveness.last_seen_at)
 
 
 class Visitors:
     """A bounded memory."""
 
     def __init__(self) -> None:
-        self._known: dict[UUID, Visitor] = {}
+        self._known: Remembered[UUID, Visitor] = Remembered(MOST)
 
     def find(self, user_id: UUID, session_id: UUID) -> Visitor:
         """Return the visitor, as remembered or new."""
-        found = self._known.get(session_id)
-        if found is None or (found.user_id is not user_id and found.user_id != user_id):
-            if len(self._known) >= MOST:
-                del self._known[next(iter(self._known))]
-            found = self._known[session_id] = Visitor(user_id, session_id)
+        found = self._known.find(session_id)
+        if found is None or found.user_id != user_id:
+            found = Visitor(user_id, session_id)
+            self._known.keep(session_id, found)
         return found
 
 

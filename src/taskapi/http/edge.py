@@ -136,13 +136,8 @@ def _current_task() -> asyncio.Task[Any]:
 
 
 def _chosen_id(scope: Scope) -> str:
-    given = None
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            if given is not None:
-                given = None
-                break
-            given = value
-    if given is not None and ACCEPTABLE_ID.fullmatch(given):
-        return given.decode()
-    return REQUEST_ID % random.getrandbits(128)
+    given = dict(scope["headers"]).get(b"x-request-id")
+    if given is None or not ACCEPTABLE_ID.fullmatch(given):
+        return REQUEST_ID % random.getrandbits(128)
+    is_sent_once = sum(name == b"x-request-id" for name, _ in scope["headers"]) == 1
+    return given.decode() if is_sent_once else REQUEST_ID % random.getrandbits(128)

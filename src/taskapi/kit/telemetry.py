@@ -60,11 +60,11 @@ class JsonLines(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._waiting: list[bytes] = []
+        self._waiting: list[msgspec.Struct] = []
 
     def write_soon(self, line: msgspec.Struct) -> None:
         """Write one line within FLUSH_SECONDS; outside of an event loop at once."""
-        self._waiting.append(_lines.encode(line))
+        self._waiting.append(line)
         if len(self._waiting) >= MOST_WAITING:
             self.flush()
         elif len(self._waiting) == 1:
@@ -89,7 +89,7 @@ class JsonLines(logging.StreamHandler[TextIO]):
         if not lines:
             return
         with self.lock or contextlib.nullcontext(), contextlib.suppress(OSError, ValueError):
-            self.stream.write(b"\n".join([*lines, b""]).decode())
+            self.stream.write(_lines.encode_lines(lines).decode())
 
 
 class Line(msgspec.Struct, kw_only=True, gc=False):
