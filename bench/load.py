@@ -22,6 +22,7 @@ request = function()
   return wrk.format("{method}", path, headers, body)
 end
 """
+PAUSE = "delay = function() return math.random(0, {longest}) end\n"
 
 
 class Shape(msgspec.Struct, kw_only=True):
@@ -34,6 +35,8 @@ class Shape(msgspec.Struct, kw_only=True):
     bodies: Sequence[str] = ()
     keyed: bool = False
     connections: int = 16
+    pause: float = 0.0
+    """Milliseconds that each connection waits between an answer and its next request, on average; zero: it does not."""
     script: str | None = None
     """wrk's whole script, for what is no such request over and over; `{start}` becomes the first number."""
 
@@ -77,7 +80,8 @@ def _script(shape: Shape, start: int) -> str:
     if shape.script is not None:
         return shape.script.format(start=start)
     keyed = 'headers["Idempotency-Key"] = "bench-" .. tostring(n)' if shape.keyed else ""
-    return SCRIPT.format(
+    pause = PAUSE.format(longest=round(2 * shape.pause)) if shape.pause else ""
+    return pause + SCRIPT.format(
         paths=_table(shape.paths),
         bodies=_table(shape.bodies),
         headers="{" + ", ".join(f'["{name}"] = [[{value}]]' for name, value in shape.headers.items()) + "}",

@@ -6,11 +6,14 @@ import sys
 from granian import Granian
 from granian.constants import Interfaces, Loops
 
+from taskapi.kit.scheduling import finish_before_waking
+
 
 def main() -> None:
     """Serve until the process is ended."""
     target, port, cpu = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     os.sched_setaffinity(0, {cpu})
+    finish_before_waking()
     Granian(
         target,
         factory=True,

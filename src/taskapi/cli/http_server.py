@@ -18,6 +18,7 @@ from granian.server.mp import MPServer
 
 from taskapi.config import ServerSettings
 from taskapi.kit.parent import exit_when_orphaned
+from taskapi.kit.scheduling import finish_before_waking
 
 TARGET = "taskapi.app:create"
 STOPPING = signal.SIGUSR1
@@ -98,6 +99,7 @@ def run_worker(*arguments: Any) -> None:
         signal.signal(number, signal.SIG_DFL)  # a forked worker has its parent's handlers, which would do nothing here
     signal.signal(STOPPING, signal.SIG_IGN)  # until the app is there to hear it; by default it would kill
     exit_when_orphaned()
+    finish_before_waking()
     spawn: Callable[..., None] = MPServer._spawn_asgi_lifespan_worker
     spawn(*arguments)
     sys.stdout.flush()

@@ -92,15 +92,17 @@ class Inquiries:
                 return False
             self._usual_host = host
         condition = headers.get(CONDITION)
-        if condition is not None and (len(condition) > LONGEST or not _is_readable(condition)):
+        if condition is not None and not (len(condition) <= LONGEST and _is_readable(condition)):
             return False
-        return not (is_repeated(scope, headers, b"host") or is_repeated(scope, headers, CONDITION))
+        return not is_repeated(scope, headers, b"host", CONDITION)
 
 
-def is_repeated(scope: Scope, headers: Headers, name: bytes) -> bool:
-    """Say whether a header was sent more than once."""
+def is_repeated(scope: Scope, headers: Headers, *names: bytes) -> bool:
+    """Say whether a header of one of these names was sent more than once."""
     sent = cast(Collection[tuple[bytes, bytes]], scope["headers"])
-    return len(headers) < len(sent) and sum(each == name for each, _ in sent) > 1
+    if len(headers) == len(sent):  # nearly always
+        return False
+    return any(sum(each == name for each, _ in sent) > 1 for name in names)
 
 
 @lru_cache(1024)

@@ -35,5 +35,7 @@ def hardened(headers: Iterable[Header]) -> Hardened:
 
 def harden(message: Message) -> Hardened:
     """Harden the headers of a message that begins an answer and return them, to be added to."""
-    message["headers"] = found = hardened(message["headers"])  # type: ignore[typeddict-unknown-key, typeddict-item]
+    found = message["headers"]  # type: ignore[typeddict-item]
+    if type(found) is not Hardened:
+        message["headers"] = found = hardened(found)  # type: ignore[typeddict-unknown-key]
     return found
