@@ -10,13 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from taskapi.config import Settings
-from taskapi.contracts.sessions import SessionSource
+from taskapi.contracts.sessions import Liveness, SessionSource
 from taskapi.gate.admission import Admission, Counter, Question
 from taskapi.gate.announcements import Announcements
 from taskapi.gate.counts import Counts
 from taskapi.gate.forms import Form
 from taskapi.gate.keeper import Keeper
 from taskapi.gate.lease import Lease, Now, machine_clock
+from taskapi.gate.loads import Loads
 from taskapi.gate.local_limits import LocalLimits
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.questions import Questions
@@ -47,7 +48,8 @@ class Gate:
         self.lease = Lease(self._lone, now, self._nodes.enter_generation)
         self._versions = Versions(self._nodes, self.lease, self.counts)
         self._announcements = Announcements(database, clock)
-        self._sessions = Sessions(database, source, clock, idle, self._nodes, self.counts)
+        loads: Loads[Liveness | None] = Loads(settings.server.max_concurrency, settings.server.request_timeout)
+        self._sessions = Sessions(database, source, clock, idle, self._nodes, loads, self.counts)
         self._writes = Writes(database, self._versions, self.lease, self._announcements.take, self._sessions.bury)
         self._questions = Questions(
             self._nodes, self.lease, self._sessions, LocalLimits(settings.redis.instances), self.counts

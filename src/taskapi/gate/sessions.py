@@ -4,7 +4,6 @@ A copy is made only under the version of `sessions` that the request was admitte
 is being read is not brought back to life.
 """
 
-import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
@@ -14,6 +13,7 @@ from taskapi.contracts.sessions import Liveness, SessionSource
 from taskapi.gate import keys, scripts
 from taskapi.gate.calls import script_command
 from taskapi.gate.counts import Counts
+from taskapi.gate.loads import Loads
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.slots import slot_of
 from taskapi.gate.uses import SEEN, Uses
@@ -24,14 +24,19 @@ from taskapi.kit.database import Database
 NOBODY = bytes(12)
 """Stands where a copy has its version: a tombstone is good under every one."""
 
-Load = asyncio.Task[Liveness | None]
-
 
 class Sessions:
     """Says who a session's caller is."""
 
     def __init__(
-        self, database: Database, source: SessionSource, clock: Clock, idle: timedelta, nodes: Nodes, counts: Counts
+        self,
+        database: Database,
+        source: SessionSource,
+        clock: Clock,
+        idle: timedelta,
+        nodes: Nodes,
+        loads: Loads[Liveness | None],
+        counts: Counts,
     ) -> None:
         self._database = database
         self._source = source
@@ -39,7 +44,7 @@ class Sessions:
         self._idle = idle
         self._nodes = nodes
         self._counts = counts
-        self._loads: dict[tuple[UUID, bytes], Load] = {}
+        self._loads = loads
         self.uses = Uses(database, source)
 
     def recognize(self, visitor: Visitor, copy: bytes) -> Principal | None:
@@ -54,7 +59,10 @@ class Sessions:
 
     async def load(self, visitor: Visitor, stamp: bytes | None) -> Principal | None:
         """Ask PostgreSQL; a copy is kept under `stamp`, if there is one. Raises Overloaded."""
-        found = await (self._read(visitor) if stamp is None else self._shared(visitor, stamp))
+        if stamp is None:
+            found = await self._read(visitor)
+        else:  # once for all who were admitted under the same version
+            found = await self._loads.share((visitor.session_id, stamp), lambda: self._read(visitor))
         now = self._clock()
         if found is None or not found.is_alive(now, self._idle):
             if found is None:
@@ -73,20 +81,6 @@ class Sessions:
             key = keys.session(user_id, session_id)
             stone = self._nodes.line(slot_of(key)).epoch + NOBODY + b"-"
             self._nodes.send((b"SET", key, stone, b"EX", keys.TOMBSTONE_SECONDS), key)
-
-    async def _shared(self, visitor: Visitor, stamp: bytes) -> Liveness | None:
-        """Read once for all who were admitted under the same version; who goes away does not stop the others."""
-        key = (visitor.session_id, stamp)
-        load = self._loads.get(key)
-        if load is None:
-            load = self._loads[key] = asyncio.create_task(self._read(visitor))
-            load.add_done_callback(lambda done: self._forget(key, done))
-        return await asyncio.shield(load)
-
-    def _forget(self, key: tuple[UUID, bytes], done: Load) -> None:
-        del self._loads[key]
-        if not done.cancelled():
-            done.exception()  # whoever still waits gets it; if nobody does, nobody misses it
 
     async def _read(self, visitor: Visitor) -> Liveness | None:
         self._counts.sessions_loaded += 1
