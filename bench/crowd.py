@@ -55,7 +55,7 @@ for line in io.lines("{file}") do people[#people + 1] = line:match("%S+") end
 local paths = {{"/api/tasks", "/api/auth/me"}}
 request = function()
   n = n + 1
-  local headers = {{["Authorization"] = "Bearer " .. people[math.floor((n - 1) / 2) % #people + 1]}}
+  local headers = {{["Authorization"] = "Bearer " .. people[(n - 1) % #people + 1]}}
   return wrk.format("GET", paths[n % 2 + 1], headers)
 end
 """
@@ -75,7 +75,7 @@ def mix(file: Path, writes: int, name: str) -> Shape:
 
 
 def in_turn(file: Path) -> Shape:
-    """Return two reads of each person, one after the other."""
+    """Return a read of each person, one after the other."""
     return Shape(name="churn", script=IN_TURN.replace("{file}", str(file)), connections=64)
 
 
