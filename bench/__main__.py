@@ -60,13 +60,14 @@ def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) ->
     ours = stack.enter_context(serving("bench.app:create", environment, SERVER_CPU))
     guide = stack.enter_context(serving("bench.guide_way:create", environment, SERVER_CPU))
     person = shapes.join(ours, "bench@example.org", secrets.token_urlsafe(16))
+    guest = shapes.join(ours, "guest@example.org", secrets.token_urlsafe(16))
     follower = shapes.join(guide, "guide@example.org", secrets.token_urlsafe(16))
     shapes.record(ours, person, folder / "recorded")
     bare = stack.enter_context(serving("bench.app:create_bare", {"RECORDED": str(folder / "recorded")}, SERVER_CPU))
     return [
         *(Measurement(bare, shape) for _, shape in shapes.bare()),
         *(Measurement(guide, shape) for shape in shapes.guide_way(follower)),
-        *(Measurement(ours, shape) for shape in shapes.ours(person)),
+        *(Measurement(ours, shape) for shape in shapes.ours(person, guest)),
     ]
 
 
