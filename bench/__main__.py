@@ -29,7 +29,7 @@ from bench.serving import serving
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 SERVER_CPU, OTHER_CPU = 0, 1
-WARM_UP_SECONDS = 5
+WARM_UP_SECONDS = 10
 CROWDS = (("mix-97-3", 1_000, 15, 3), ("mix-90-10", 1_000, 15, 10), ("churn", 100_000, 120, None))
 """Name, people, seconds, and writes in a hundred requests (None: a read of each person in turn)."""
 
@@ -109,7 +109,7 @@ def _crowded(folder: Path, environment: Mapping[str, str], redis: Redis) -> list
         shape = crowd.in_turn(folder / name) if writes is None else crowd.mix(folder / name, writes, name)
         with serving("bench.app:create", environment, SERVER_CPU) as base_url:
             if writes is not None:  # everybody has been there before
-                drive(base_url, crowd.in_turn(folder / name), WARM_UP_SECONDS, OTHER_CPU, start=0)
+                drive(base_url, crowd.mix(folder / name, 0, name), WARM_UP_SECONDS, OTHER_CPU, start=1)
             rows.append(_round(Measurement(base_url, shape), redis, 0, seconds))
         print(name, file=sys.stderr)
     return rows
