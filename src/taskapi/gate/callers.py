@@ -15,7 +15,7 @@ from taskapi.kit.remembered import Remembered
 from taskapi.kit.tokens import TokenInvalid, Tokens
 
 REMEMBERED = 5_000
-"""Tokens that were used last, about half a kilobyte each."""
+"""Tokens that were used last."""
 
 
 class Caller:

@@ -28,7 +28,7 @@ HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What the router takes for the name of a host."""
 
 MOST = 8_192
-"""Inquiries that were used last, about a kilobyte each."""
+"""Inquiries that were used last."""
 
 LONGEST_QUERY = 256
 """Bytes of a query that is remembered."""
