@@ -8,13 +8,14 @@ every worker; it must never import the app, the servers' start or the migrations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
 from taskapi.config import ServerSettings
 from taskapi.kit.parent import exit_when_orphaned
@@ -35,6 +36,26 @@ CONNECTIONS = 10_000
 """Open at once, idle ones too. How many requests may be in progress is bounded inside, where each gets an answer."""
 
 PACKAGE = Path(__file__).parent.parent
+
+
+class Worker(WorkerProcess):
+    """A worker process that one thread waits for.
+
+    The system tells one waiter only that a child has ended; Granian lets two threads wait, and when the other one was
+    told, the stop took the worker for alive and said that it "refused to stop".
+    """
+
+    def _watch(self) -> None:
+        self._waiting = threading.Thread(target=self._watcher, name="worker-watch")
+        self._waiting.start()
+
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._waiting.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Return when it has ended, or after `timeout` seconds."""
+        self._waiting.join(timeout)
 
 
 class HttpServer(MPServer):
@@ -86,10 +107,15 @@ class HttpServer(MPServer):
         """Let the load balancer see that this process is about to stop, then stop."""
         self.main_loop_interrupt.clear()
         for worker in self.wrks:
-            if worker.inner.is_alive():
+            if worker.is_alive():  # type: ignore[no-untyped-call]
                 os.kill(worker.inner.pid, STOPPING)
         self.main_loop_interrupt.wait(self._drain_seconds)
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    def _spawn_worker(self, *arguments: Any, **named: Any) -> WorkerProcess:
+        worker: WorkerProcess = super()._spawn_worker(*arguments, **named)
+        worker.__class__ = Worker  # Granian names its own class where it makes one
+        return worker
 
 
 def run_worker(*arguments: Any) -> None:
