@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 
 from taskapi.config import (
@@ -25,6 +26,9 @@ from tests.house import House, serving
 from tests.people import Client
 from tests.servers import Servers, test_servers
 from tests.waiting import eventually
+
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")  # the machine does many things at once; slowness is no finding
 
 Sql = Callable[..., list[asyncpg.Record]]
 

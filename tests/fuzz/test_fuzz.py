@@ -1,5 +1,7 @@
 """A short campaign, the same each time; `make fuzz` runs long ones."""
 
+import pytest
+
 from tests.fuzz.campaign import Campaign, Extent
 from tests.fuzz.target import answers, failures, running_target
 
@@ -8,6 +10,7 @@ EXTENT = Extent(examples=5, scenarios=12)
 AT_LEAST = 1_500
 
 
+@pytest.mark.timeout(900)
 def test_generated_requests_find_nothing_wrong() -> None:
     with running_target() as (program, people):
         campaign = Campaign(program.url, people, SEED, EXTENT)
