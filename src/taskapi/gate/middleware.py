@@ -13,6 +13,7 @@ from litestar.types import Receive, Scope, Send
 
 from taskapi.contracts.identity import Principal
 from taskapi.errors import Error, Overloaded, Unauthenticated
+from taskapi.gate.admission import Admission
 from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
 from taskapi.gate.forwarding import CONDITION, adding
@@ -40,7 +41,7 @@ class Entrance:
         self._limits = limits
         self._responses = responses
         self._inquiries = Inquiries(gate, limits)
-        self.served = dict.fromkeys((HIT_MEMORY, HIT_REDIS, MISS, BYPASS), 0)
+        self.served = {name: 0 for _, name in (HIT_MEMORY, HIT_REDIS, MISS, BYPASS)}
         """How many answers of routes whose answers are kept came from where."""
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -82,10 +83,8 @@ class Entrance:
             admission = await self._gate.admit(inquiry.form, None if held is None else held.stamp)
             if admission.verdicts:
                 told = [inquiry.policy, state_header(admission.verdicts)]
-                if refused := admission.refused:
-                    raise refusal(refused)
             if admission.principal is None:
-                raise Unauthenticated
+                raise _reason(admission)
             if held is not None and admission.held_is_fresh:
                 found: Found | None = (held, HIT_MEMORY)
             elif inquiry.key is not None and route.cache is not None:
@@ -105,7 +104,7 @@ class Entrance:
         self, scope: Scope, receive: Receive, send: Send, route: Route, caller: Principal, told: list[Header]
     ) -> None:
         if route.cache is not None:
-            self.served[BYPASS] += 1
+            self.served[BYPASS[1]] += 1
             told = [BYPASS, *told]
         scope["user"] = caller
         await self._router(scope, receive, adding(send, told) if told else send)
@@ -113,7 +112,7 @@ class Entrance:
     async def _send(
         self, send: Send, prepared: Prepared, origin: Header, condition: bytes | None, told: list[Header]
     ) -> None:
-        self.served[origin] += 1
+        self.served[origin[1]] += 1
         if condition is not None and prepared.etag is not None and _is_known(condition, prepared.etag):
             status, headers, content = 304, prepared.unchanged, b""
         elif prepared.answer.rest is None:
@@ -124,6 +123,12 @@ class Entrance:
         start = {"type": "http.response.start", "status": status, "headers": Hardened((*headers, origin, *told))}
         await send(cast(Any, start))
         await send({"type": "http.response.body", "body": content, "more_body": False})
+
+
+def _reason(admission: Admission) -> Error:
+    """Return why a request with a caller is not admitted."""
+    refused = admission.refused
+    return refusal(refused) if refused else Unauthenticated()
 
 
 def _is_known(condition: bytes, etag: bytes) -> bool:

@@ -103,6 +103,8 @@ class Edge:
 class Outgoing:
     """Sends the answer, hardened, and remembers its status."""
 
+    __slots__ = ("_send", "request_id", "status")
+
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self.request_id = request_id
@@ -136,8 +138,12 @@ def _current_task() -> asyncio.Task[Any]:
 
 
 def _chosen_id(scope: Scope) -> str:
-    given = dict(scope["headers"]).get(b"x-request-id")
-    if given is None or not ACCEPTABLE_ID.fullmatch(given):
-        return REQUEST_ID % random.getrandbits(128)
-    is_sent_once = sum(name == b"x-request-id" for name, _ in scope["headers"]) == 1
-    return given.decode() if is_sent_once else REQUEST_ID % random.getrandbits(128)
+    for name, _ in scope["headers"]:
+        if name == b"x-request-id":
+            return _given_id(scope) or REQUEST_ID % random.getrandbits(128)
+    return REQUEST_ID % random.getrandbits(128)
+
+
+def _given_id(scope: Scope) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    return given[0].decode() if len(given) == 1 and ACCEPTABLE_ID.fullmatch(given[0]) else None
