@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from taskapi.cli import cache, doctor, migrate, openapi, seed, serve, users, worker
+from taskapi.cli import backup, cache, doctor, migrate, openapi, restore, seed, serve, users, worker
 
 app = typer.Typer(
     name="task-api",
@@ -20,6 +20,8 @@ app.command()(worker.worker)
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(users.app, name="users")
 app.add_typer(cache.app, name="cache")
+app.command()(backup.backup)
+app.command()(restore.restore)
 app.command()(seed.seed)
 app.command()(doctor.doctor)
 app.command()(openapi.openapi)

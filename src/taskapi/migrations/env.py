@@ -3,7 +3,12 @@
 from alembic import context
 
 if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
+    context.configure(
+        dialect_name="postgresql",
+        literal_binds=True,
+        transaction_per_migration=True,
+        transactional_ddl=context.config.attributes.get("transactional_ddl", True),
+    )
     with context.begin_transaction():
         context.run_migrations()
 else:

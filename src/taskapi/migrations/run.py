@@ -4,6 +4,7 @@ Every lock is waited for three seconds at the most, so that a migration never qu
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -24,6 +25,7 @@ LOCK = 7_205_759_403_792_793
 """The advisory lock that instances take in turn; any number of ours does."""
 WAIT_FOR_OTHERS = "120s"
 CONNECT_SECONDS = 5
+CONCURRENTLY = re.compile(r"(?<=INDEX )CONCURRENTLY ", re.IGNORECASE)
 
 
 class Status(NamedTuple):
@@ -60,6 +62,27 @@ def sql(start: str = "base", end: str = "head") -> str:
     config.output_buffer = written
     command.upgrade(config, f"{start}:{end}", sql=True)
     return written.getvalue()
+
+
+def steps() -> tuple[str, ...]:
+    """Return the names of all steps that this release knows, the first one first."""
+    return tuple(step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
+
+
+def rebuilding_sql(current: str | None, step: str) -> str:
+    """Return the SQL that makes an empty schema at `step` of one at `current`, for a transaction of the caller's.
+
+    Nobody else sees these tables, and a transaction cannot make an index concurrently: so it is made as any other.
+    """
+    written = StringIO()
+    config = _config()
+    config.output_buffer = written
+    config.attributes["transactional_ddl"] = False
+    if current is not None:
+        command.downgrade(config, f"{current}:base", sql=True)
+    written.write("DROP TABLE IF EXISTS alembic_version;\n")
+    command.upgrade(config, f"base:{step}", sql=True)
+    return CONCURRENTLY.sub("", written.getvalue())
 
 
 def _on_database(database_url: str, work: Callable[[Config], None] | None) -> Status:

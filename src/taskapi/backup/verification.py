@@ -1,0 +1,26 @@
+"""Reads a backup to its end before anybody relies on it."""
+
+from pathlib import Path
+
+from taskapi.backup.archive import opened_archive
+from taskapi.backup.model import BackupTooNew, Manifest, Progress
+from taskapi.migrations import run
+
+
+def verify(path: Path, progress: Progress) -> Manifest:
+    """Return the manifest if every row that it names is there, unchanged, and this release knows the schema."""
+    with opened_archive(path) as archive:
+        _check_step(archive.manifest)
+        for table in archive.manifest.tables:
+            progress.begin(table.name, table.contents.rows)
+            for _ in archive.pieces(table, progress.advance):
+                pass
+        return archive.manifest
+
+
+def _check_step(manifest: Manifest) -> None:
+    if manifest.step not in run.steps():
+        raise BackupTooNew(
+            f"Release {manifest.release} made this backup, at step {manifest.step} of the schema, which this release "
+            "does not know; restore it with that release."
+        )

@@ -1,0 +1,1 @@
+"""One moment of the database in a file, and the way back."""
