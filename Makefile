@@ -25,8 +25,10 @@ $(shell rm -f $(VENV)/*.stamp)
 endif
 
 pip := $(bin)/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps
-compile := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --system-certs --group build
+compile := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--system-certs
+runtime := $(compile) pyproject.toml --group build
+development := $(runtime) --group dev -c requirements.lock
 
 # A test process more than there are cores: many tests wait for programs that start or stop.
 quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 8 --ignore tests/model --ignore tests/chaos
@@ -49,7 +51,7 @@ test: $(VENV)/development.stamp ## Run the tests, in parallel
 prove: $(VENV)/development.stamp ## Run the long proofs: every state of the cache protocol, and servers that break
 	@$(bin)/python -m pytest -n auto --maxprocesses 8 tests/model tests/chaos $(ARGS)
 
-check: style types layers shape locks-are-fresh migrations-are-safe ## Format, lint, types, layers, budgets, docs, locks, migrations
+check: style types layers shape locks-are-fresh migrations-are-safe manifests-are-hardened workflows-are-safe ## Format, lint, types, layers, budgets, docs, locks, migrations, manifests, workflows
 
 fmt: $(VENV)/development.stamp ## Format the code and mend what can be mended by itself
 	$(bin)/ruff check --fix --exit-zero --quiet $(sources)
@@ -84,11 +86,12 @@ ci: ## What a change has to pass: check, then tests on Python 3.11 and 3.13
 	@.ci/matrix 3.11 3.13
 
 lock: $(VENV)/development.stamp ## Compile the lock files (ARGS=--upgrade for newer releases)
-	$(bin)/uv $(compile) $(ARGS) -o requirements.lock
-	$(bin)/uv $(compile) $(ARGS) --group dev -c requirements.lock -o requirements-dev.lock
+	$(bin)/uv $(runtime) $(ARGS) -o requirements.lock
+	$(bin)/uv $(development) $(ARGS) -o requirements-dev.lock
+	$(bin)/uv $(compile) $(ARGS) --group checkov -o requirements-checkov.lock
 
 # The parts of `check`, each a verb too.
-.PHONY: style types layers shape locks-are-fresh migrations-are-safe
+.PHONY: style types layers shape locks-are-fresh migrations-are-safe manifests-are-hardened workflows-are-safe
 
 style: $(VENV)/development.stamp
 	$(bin)/ruff format --check --quiet $(sources)
@@ -106,10 +109,11 @@ shape: $(VENV)/development.stamp
 # Compiled again over a copy of itself, a lock keeps its pins: a difference means that pyproject.toml asks for others.
 locks-are-fresh: $(VENV)/development.stamp
 	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
-	cp requirements.lock requirements-dev.lock "$$fresh"; \
-	$(bin)/uv $(compile) -o "$$fresh/requirements.lock"; \
-	$(bin)/uv $(compile) --group dev -c requirements.lock -o "$$fresh/requirements-dev.lock"; \
-	for lock in requirements.lock requirements-dev.lock; do \
+	cp requirements*.lock "$$fresh"; \
+	$(bin)/uv $(runtime) -o "$$fresh/requirements.lock"; \
+	$(bin)/uv $(development) -o "$$fresh/requirements-dev.lock"; \
+	$(bin)/uv $(compile) --group checkov -o "$$fresh/requirements-checkov.lock"; \
+	for lock in requirements*.lock; do \
 		diff "$$lock" "$$fresh/$$lock" || { echo "$$lock is behind pyproject.toml; run: make lock" >&2; exit 1; }; \
 	done; \
 	echo "The lock files are what pyproject.toml asks for."
@@ -118,6 +122,25 @@ migrations-are-safe: $(VENV)/development.stamp
 	@set -e; script=$$(mktemp); trap 'rm -f "$$script"' EXIT; \
 	$(bin)/task-api migrate sql > "$$script"; \
 	$(bin)/squawk --config .squawk.toml --reporter gcc --stdin-filepath 'task-api migrate sql' < "$$script"
+
+# That they are valid and agree with the program is tested in tests/kubernetes; .checkov.yaml says what is left out here.
+manifests-are-hardened: $(VENV)/development.stamp $(VENV)-checkov/stamp
+	@set -e; rendered=$$(mktemp -d); trap 'rm -rf "$$rendered"' EXIT; \
+	for overlay in k8s/overlays/*/; do \
+		$(bin)/kubectl kustomize "$$overlay" > "$$rendered/$$(basename "$$overlay").yaml"; \
+	done; \
+	$(VENV)-checkov/bin/checkov --config-file .checkov.yaml --directory "$$rendered"; \
+	echo "checkov finds nothing in the manifests."
+
+workflows-are-safe: $(VENV)/development.stamp
+	$(bin)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(bin)/zizmor --offline --pedantic --quiet .github
+
+$(VENV)-checkov/stamp: requirements-checkov.lock | $(VENV)/development.stamp
+	@echo "Installing checkov, in an environment of its own"
+	@$(bin)/uv venv --quiet --clear --python $(bin)/python $(VENV)-checkov
+	@$(bin)/uv pip sync --quiet --system-certs --require-hashes --python $(VENV)-checkov/bin/python $<
+	@touch $@
 
 # The newest pip is not needed, so it is not fetched; what is imported compiles itself at its first use.
 define install

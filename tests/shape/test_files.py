@@ -10,6 +10,7 @@ import pytest
 from tests.shape.source import ROOT, modules, text_of, tracked_files
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+EVERY_LOCK = (*LOCKS, "requirements-checkov.lock")
 REMINDER = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\([^)]+\): \S)")
 SOMEONES_FOLDER = re.compile(r"/(?:home|Users)/[a-z]\w*/")
 
@@ -19,13 +20,13 @@ def own_folders() -> list[str]:
     return [f"{folder}/" for folder in (ROOT, Path.home()) if len(folder.parts) > 2]
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", EVERY_LOCK)
 def test_a_lock_names_no_address(name: str) -> None:
     lines = [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if "://" in line]
     assert not lines, f"compile with --no-emit-index-url: {lines[:3]}"
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", EVERY_LOCK)
 def test_a_lock_pins_everything_with_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     pins = [block for block in re.split(r"\n(?=\w)", text) if "==" in block.partition("\n")[0]]
