@@ -102,7 +102,7 @@ def test_the_image_that_is_named_is_the_one_that_runs(folder: Path) -> None:
 
 
 def test_in_a_small_cluster_only_the_program_gets_that_image(folder: Path) -> None:
-    assert deploy(folder, "single", "task-api:next").images == {"task-api:next", "redis:8"}
+    assert deploy(folder, "single", "task-api:next").images == {"task-api:next", "redis:8-alpine"}
 
 
 def test_nothing_is_left_behind(folder: Path) -> None:
