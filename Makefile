@@ -51,7 +51,7 @@ test: $(VENV)/development.stamp ## Run the tests, in parallel
 prove: $(VENV)/development.stamp ## Run the long proofs: every state of the cache protocol, and servers that break
 	@$(bin)/python -m pytest -n auto --maxprocesses 8 tests/model tests/chaos $(ARGS)
 
-check: style types layers shape locks-are-fresh migrations-are-safe manifests-are-hardened workflows-are-safe ## Format, lint, types, layers, budgets, docs, locks, migrations, manifests, workflows
+check: style types layers shape locks-are-fresh migrations-are-safe manifests-are-hardened workflows-are-safe ## Everything but the tests: format, lint, types, layers, budgets, docs, locks, migrations, manifests, workflows
 
 fmt: $(VENV)/development.stamp ## Format the code and mend what can be mended by itself
 	$(bin)/ruff check --fix --exit-zero --quiet $(sources)

@@ -163,6 +163,11 @@ BREAKAGES = (
         "task-api",
         lambda found: found["spec"].update(maxUnavailable=0),
     ),
+    server(
+        "a server that does not wait",
+        wiring.only_the_server_waits_for_the_migration,
+        lambda found: found["metadata"]["labels"].pop("app.kubernetes.io/component"),
+    ),
     Breakage(
         "a migration for ever",
         wiring.a_migration_ends,
