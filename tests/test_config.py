@@ -296,3 +296,8 @@ def test_every_variable_is_described_for_the_documentation() -> None:
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(AttributeError):
         Settings().server.port = 1  # type: ignore[misc]
+
+
+def test_each_worker_of_each_instance_is_a_process() -> None:
+    assert load({}, dotenv=NOWHERE).processes == 1
+    assert load({"TASK_API_INSTANCES": "4", "TASK_API_WORKERS": "3"}, dotenv=NOWHERE).processes == 12

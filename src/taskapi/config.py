@@ -7,7 +7,7 @@ secret.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -64,6 +64,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, rename=_named({"port": "
 
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on.")] = 3000
+    workers: Annotated[
+        int, Meta(ge=1, le=256, description="Processes that answer requests, each with its own memory and connections.")
+    ] = 1
     request_timeout: Annotated[int, Meta(ge=1, le=300, description="Seconds that one request may take; then 503.")] = 15
     shutdown_grace: Annotated[
         int, Meta(ge=1, le=300, description="Seconds that requests in flight get to finish at a stop.")
@@ -122,7 +125,8 @@ class RedisSettings(Struct, frozen=True, kw_only=True, rename=_named({"url": "RE
         Meta(
             ge=1,
             le=10_000,
-            description="Processes that share the rate limits while Redis is away and each counts alone.",
+            description="Instances of the API. With the workers of each, the processes that share the database's "
+            "connections, and the rate limits while Redis is away and each counts alone.",
         ),
     ] = 1
 
@@ -256,6 +260,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
     logs: LogSettings = field(default_factory=LogSettings)
 
+    @property
+    def processes(self) -> int:
+        """How many processes answer requests, in all instances."""
+        return self.redis.instances * self.server.workers
+
 
 class Variable(Struct, frozen=True):
     """One line of the settings' table."""
@@ -272,9 +281,12 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path = Path(".env"
     _refuse_unknown(values)
     settings = Settings(**{room.name: _convert(values, room.type) for room in msgspec.structs.fields(Settings)})
     _refuse_short_secrets(settings.auth)
-    _refuse_wrong_networks(settings.server)
-    _refuse_wrong_origins(settings.server)
-    _refuse_wrong_exemptions(settings.limits)
+    server, exempt = settings.server, settings.limits.rate_limit_exempt
+    _refuse_others("TRUSTED_PROXIES", server.trusted_proxies, is_network, "no network; write them as in 10.0.0.0/8,::1")
+    _refuse_others(
+        "CORS_ORIGINS", server.cors_origins, _is_origin, "no origin; write them as in https://tasks.example.org"
+    )
+    _refuse_others("RATE_LIMIT_EXEMPT", exempt, _is_exemption, "neither a user's id nor a network such as 10.0.0.0/8")
     return settings
 
 
@@ -317,18 +329,18 @@ def _refuse_short_secrets(auth: AuthSettings) -> None:
             )
 
 
-def _refuse_wrong_networks(server: ServerSettings) -> None:
-    for proxy in server.trusted_proxies:
-        if not is_network(proxy):
-            raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {proxy!r} is no network; write them as in 10.0.0.0/8,::1")
+def _refuse_others(name: str, entries: Sequence[str], is_right: Callable[[str], bool], complaint: str) -> None:
+    for entry in entries:
+        if not is_right(entry):
+            raise SettingsInvalid(f"{PREFIX}{name}: {entry!r} is {complaint}")
 
 
-def _refuse_wrong_exemptions(limits: LimitSettings) -> None:
-    for entry in limits.rate_limit_exempt:
-        if not _is_user_id(entry) and not is_network(entry):
-            raise SettingsInvalid(
-                f"{PREFIX}RATE_LIMIT_EXEMPT: {entry!r} is neither a user's id nor a network such as 10.0.0.0/8"
-            )
+def _is_exemption(entry: str) -> bool:
+    return _is_user_id(entry) or is_network(entry)
+
+
+def _is_origin(entry: str) -> bool:
+    return entry == "*" or ORIGIN.fullmatch(entry) is not None
 
 
 def _is_user_id(text: str) -> bool:
@@ -346,14 +358,6 @@ def is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _refuse_wrong_origins(server: ServerSettings) -> None:
-    for origin in server.cors_origins:
-        if origin != "*" and not ORIGIN.fullmatch(origin):
-            raise SettingsInvalid(
-                f"{PREFIX}CORS_ORIGINS: {origin!r} is no origin; write them as in https://tasks.example.org"
-            )
 
 
 def _convert(values: Mapping[str, str], room: type[Room]) -> Room:

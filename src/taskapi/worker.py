@@ -45,6 +45,8 @@ def all_jobs() -> tuple[Job, ...]:
 @asynccontextmanager
 async def working(rooms: Resources, jobs: Sequence[Job], rest: float = REST_SECONDS) -> AsyncIterator[None]:
     """Run `jobs` for as long as the block lasts."""
+    if jobs:
+        logger("taskapi.worker").info("background jobs run in this process", jobs=[job.__name__ for job in jobs])
     running = [asyncio.create_task(_repeat(rooms, job, rest), name=job.__name__) for job in jobs]
     try:
         yield

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -14,9 +15,14 @@ ENDPOINTS = Endpoints(
 )
 
 
-def announced(settings: ServerSettings, stopped: threading.Event, capfd: pytest.CaptureFixture[str]) -> str:
+def announced(
+    settings: ServerSettings,
+    stopped: threading.Event,
+    capfd: pytest.CaptureFixture[str],
+    is_complete: Callable[[], bool] = lambda: True,
+) -> str:
     """What people are told."""
-    banner.announce(settings, ENDPOINTS, "given by JWT_SECRET", stopped)
+    banner.announce(settings, ENDPOINTS, "given by JWT_SECRET", stopped, is_complete)
     told = capfd.readouterr()
     assert told.out == ""
     return told.err
@@ -37,6 +43,16 @@ def test_an_api_that_does_not_become_healthy_is_told_once(
     port = free_port()
     told = announced(ServerSettings(port=port), threading.Event(), capfd)
     assert f"Not healthy after 0 seconds: http://127.0.0.1:{port}/api/health says nothing" in told
+
+
+def test_nothing_is_announced_while_a_worker_is_missing(
+    house: House, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(banner, "WAIT_SECONDS", 0)
+    port = int(house.url.rpartition(":")[2])
+    told = announced(ServerSettings(port=port), threading.Event(), capfd, lambda: False)
+    assert "is ready" not in told
+    assert "not up yet" in told
 
 
 def test_a_stop_before_that_needs_no_words(capfd: pytest.CaptureFixture[str]) -> None:

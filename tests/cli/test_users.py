@@ -113,7 +113,7 @@ def test_a_worker_works_until_it_is_stopped(environment: dict[str, str]) -> None
     command = [sys.executable, "-m", "taskapi", "worker"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment) as worker:
         assert worker.stdout is not None
-        assert "worker started" in worker.stdout.readline()
+        assert "background jobs run in this process" in worker.stdout.readline()
         worker.terminate()
         rest, _ = worker.communicate(timeout=60)
     assert "worker stopped" in rest

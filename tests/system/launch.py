@@ -86,7 +86,12 @@ class Launched:
     @property
     def worker(self) -> psutil.Process:
         """The process that answers requests."""
-        return next(process for process in self.processes()[1:] if process.net_connections("tcp"))
+        return self.workers[0]
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """The processes that take connections."""
+        return [process for process in self.processes()[1:] if _listens(process)]
 
     def child(self, part: str) -> psutil.Process:
         """Return the process whose command line holds `part`."""
@@ -121,3 +126,10 @@ def free_port() -> int:
 def gone(processes: list[psutil.Process]) -> bool:
     """Whether none of them is left."""
     return not any(is_alive(process) for process in processes)
+
+
+def _listens(process: psutil.Process) -> bool:
+    try:
+        return any(line.status == psutil.CONN_LISTEN for line in process.net_connections("tcp"))
+    except psutil.NoSuchProcess:
+        return False

@@ -8,6 +8,7 @@ import http.client
 import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 
 from taskapi.config import ServerSettings
@@ -16,6 +17,7 @@ from taskapi.kit.embedded.servers import Endpoints
 HEALTH = "/api/health"
 WAIT_SECONDS = 60
 POLL_SECONDS = 0.05
+STARTING = "nothing (it is not up yet)"
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a name, nothing is bound
 """To whoever listens everywhere one can talk on this machine."""
 TEXT = """
@@ -41,10 +43,19 @@ def base_url(settings: ServerSettings) -> str:
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
-def announce(settings: ServerSettings, endpoints: Endpoints, secret: str, stopped: threading.Event) -> None:
-    """Print the text once the API is healthy; after a minute without that, say what it answers and give up."""
+def announce(
+    settings: ServerSettings,
+    endpoints: Endpoints,
+    secret: str,
+    stopped: threading.Event,
+    is_complete: Callable[[], bool],
+) -> None:
+    """Print the text once the API is healthy; after a minute without that, say what it answers and give up.
+
+    It is not while `is_complete` is false: some worker does not take connections yet.
+    """
     deadline = time.monotonic() + WAIT_SECONDS
-    while (answer := _health(settings)) != "200":
+    while (answer := _health(settings) if is_complete() else STARTING) != "200":
         if time.monotonic() > deadline:
             say(f"Not healthy after {WAIT_SECONDS} seconds: {base_url(settings)}{HEALTH} says {answer}.")
             return

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
@@ -24,6 +25,8 @@ from taskapi.kit.scheduling import finish_before_waking
 TARGET = "taskapi.app:create"
 STOPPING = signal.SIGUSR1
 """Tells a worker that it will be asked to stop soon: from then on it is not ready."""
+FIRST = 1
+"""The number of the worker that runs the background jobs too; the one that replaces it gets its number."""
 LOGS = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -32,8 +35,10 @@ LOGS = {
     "handlers": {"person": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
     "loggers": {"_granian": {"handlers": ["person"], "propagate": False}},
 }
+JOBS = "TASK_API_JOBS"
 CONNECTIONS = 10_000
-"""Open at once, idle ones too. How many requests may be in progress is bounded inside, where each gets an answer."""
+"""Open at once for each worker, idle ones too. How many requests may be in progress is bounded inside, with an answer
+for each."""
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -49,6 +54,15 @@ class Worker(WorkerProcess):
         self._waiting = threading.Thread(target=self._watcher, name="worker-watch")
         self._waiting.start()
 
+    @property
+    def serves(self) -> bool:
+        """Whether it takes connections, which it does once all in it is up."""
+        try:
+            lines = psutil.Process(self.inner.pid).net_connections("tcp")
+        except psutil.Error:
+            return False
+        return any(line.status == psutil.CONN_LISTEN for line in lines)
+
     def is_alive(self) -> bool:
         """Whether it has not ended yet."""
         return self._waiting.is_alive()
@@ -59,17 +73,17 @@ class Worker(WorkerProcess):
 
 
 class HttpServer(MPServer):
-    """Serves the app from one worker process until a signal comes."""
+    """Serves the app from worker processes, which share the port, until a signal comes."""
 
     def __init__(self, settings: ServerSettings, address: str, *, reload: bool) -> None:
-        """`address` is the host as a number; with `reload`, a changed file of the package starts the worker anew."""
+        """`address` is the host as a number; with `reload`, a changed file of the package starts the workers anew."""
         super().__init__(
             TARGET,
             address=address,
             port=settings.port,
             interface=Interfaces.ASGI,
             factory=True,
-            workers=1,
+            workers=settings.workers,
             loop=Loops.uvloop,
             websockets=False,
             backpressure=CONNECTIONS,
@@ -88,6 +102,12 @@ class HttpServer(MPServer):
     def run(self) -> None:
         """Return when the server has stopped; raises SystemExit if its workers keep failing."""
         self.serve(spawn_target=run_worker)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every worker takes connections."""
+        workers = list(self.wrks)
+        return len(workers) == self.workers and all(isinstance(worker, Worker) and worker.serves for worker in workers)
 
     def stop(self) -> None:
         """Ask it to stop; may be called from any thread, and a second time to shorten the wait."""
@@ -118,14 +138,16 @@ class HttpServer(MPServer):
         return worker
 
 
-def run_worker(*arguments: Any) -> None:
+def run_worker(number: int, *arguments: Any) -> None:
     """Be a worker: the target of the process that Granian starts."""
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)  # a forked worker has its parent's handlers, which would do nothing here
+    if number != FIRST:
+        os.environ[JOBS] = "false"  # one worker that looks for work is enough
+    for alarm in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(alarm, signal.SIG_DFL)  # a forked worker has its parent's handlers, which would do nothing here
     signal.signal(STOPPING, signal.SIG_IGN)  # until the app is there to hear it; by default it would kill
     exit_when_orphaned()
     finish_before_waking()
     spawn: Callable[..., None] = MPServer._spawn_asgi_lifespan_worker
-    spawn(*arguments)
+    spawn(number, *arguments)
     sys.stdout.flush()

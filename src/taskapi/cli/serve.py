@@ -45,15 +45,22 @@ _asked_to_stop = threading.Event()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on, instead of TASK_API_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on, instead of PORT.")] = None,
-    reload: Annotated[bool, typer.Option("--reload", help="Start anew whenever the code changes.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Worker processes, instead of TASK_API_WORKERS.")
+    ] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Start anew whenever the code changes; one worker serves.")
+    ] = False,
 ) -> None:
     """Start everything that is needed and serve the API.
 
     Exit code 0 after Ctrl-C or SIGTERM, 1 if it broke down, 2 if it could not start.
     """
+    if reload and workers is not None and workers > 1:
+        raise typer.BadParameter("one worker serves with --reload", param_hint="--workers")
     signal.signal(signal.SIGTERM, _interrupt)  # while starting; later the HTTP server listens to it
     try:
-        settings = _overridden(config.load(), host, port)
+        settings = _overridden(config.load(), host=host, port=port, workers=1 if reload else workers)
         check_addresses(settings)
         status = _serve(settings, reload=reload)
     except (SettingsInvalid, Error) as error:
@@ -74,7 +81,7 @@ def _serve(settings: Settings, *, reload: bool) -> int:
             multiprocessing.set_start_method("spawn", force=True)  # a forked worker would have the old code
         server = HttpServer(settings.server, address, reload=reload)
         stopped, lost = threading.Event(), threading.Event()
-        _in_background(lambda: announce(settings.server, endpoints, secret, stopped))
+        _in_background(lambda: announce(settings.server, endpoints, secret, stopped, lambda: server.is_complete))
         _in_background(lambda: _stop_when_lost(servers, server, stopped, lost))
         if _asked_to_stop.is_set():
             raise KeyboardInterrupt
@@ -103,6 +110,7 @@ def _prepare(settings: Settings, endpoints: Endpoints) -> str:
         "JWT_SECRET": secret.reveal(),
         "TASK_API_HOST": settings.server.host,
         "PORT": str(settings.server.port),
+        "TASK_API_WORKERS": str(settings.server.workers),
         PARENT: str(os.getpid()),
     }
     return origin
@@ -118,8 +126,8 @@ def _stop_when_lost(
         server.stop()
 
 
-def _overridden(settings: Settings, host: str | None, port: int | None) -> Settings:
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+def _overridden(settings: Settings, **options: str | int | None) -> Settings:
+    given = {name: value for name, value in options.items() if value is not None}
     return structs.replace(settings, server=structs.replace(settings.server, **given))
 
 

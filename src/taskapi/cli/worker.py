@@ -35,6 +35,5 @@ async def _until_stopped(rooms: Resources) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with working(rooms, all_jobs()):
-        logger("taskapi.worker").info("worker started", jobs=[job.__name__ for job in all_jobs()])
         await stopped.wait()
     logger("taskapi.worker").info("worker stopped")

@@ -15,8 +15,8 @@ MOST_COUNTERS = 10_000
 class LocalLimits:
     """Generic cell rate algorithm over a bounded table."""
 
-    def __init__(self, instances: int, now: Callable[[], int] = time.monotonic_ns) -> None:
-        self._instances = instances
+    def __init__(self, processes: int, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._processes = processes
         self._now = now
         self._arrivals: OrderedDict[tuple[str, str], int] = OrderedDict()
 
@@ -49,5 +49,5 @@ class LocalLimits:
         return min(max(arrival - now, 0), burst)
 
     def _share(self, allowance: Allowance) -> Allowance:
-        requests = max(1, allowance.requests // self._instances)
+        requests = max(1, allowance.requests // self._processes)
         return Allowance(allowance.name, requests, allowance.seconds)

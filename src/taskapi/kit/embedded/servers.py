@@ -25,8 +25,10 @@ from taskapi.kit.embedded.guard import Guard, ServerPlan
 from taskapi.kit.embedded.leftovers import stop_leftovers
 from taskapi.kit.embedded.programs import find_postgres, find_valkey
 
+GATE_CONNECTIONS = 1
+"""Of a worker, outside its pool."""
 SPARE_CONNECTIONS = 20
-"""Beyond one process's pool: the command line, a second worker during a change-over, a person with psql."""
+"""Beyond what the workers use: the command line, a second worker during a change-over, a person with psql."""
 LEAST_CONNECTIONS = 50
 START_SECONDS = 30
 """How long a command waits for an instance that starts."""
@@ -136,9 +138,12 @@ class EmbeddedServers:
         # here: the lock and the search for leftovers have shown it.
         for stale in (data / "postmaster.pid", sockets / f"{folders.SOCKET_NAME}.lock"):
             stale.unlink(missing_ok=True)
-        connections = max(LEAST_CONNECTIONS, self._settings.database.database_pool + SPARE_CONNECTIONS)
+        connections = max(LEAST_CONNECTIONS, self._pooled_connections() + SPARE_CONNECTIONS)
         log = place.logs / "postgresql.log"
         return postgres.plan(program, data, sockets, log, account, connections=connections, durable=self._durable)
+
+    def _pooled_connections(self) -> int:
+        return self._settings.server.workers * (self._settings.database.database_pool + GATE_CONNECTIONS)
 
     def _valkey(self, place: Folders, sockets: Path, account: Account | None) -> ServerPlan:
         program = find_valkey(account, place.programs)
