@@ -24,11 +24,15 @@ from taskapi.kit.telemetry import configure_logs
 from taskapi.migrations import run as migrations
 from tests.house import House, serving
 from tests.people import Client
+from tests.pgbouncer import pgbouncer
 from tests.servers import Servers, test_servers
 from tests.waiting import eventually
 
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")  # the machine does many things at once; slowness is no finding
+
+POOLED = 4
+"""Connections that PgBouncer has for the house, which has more."""
 
 Sql = Callable[..., list[asyncpg.Record]]
 
@@ -40,14 +44,29 @@ def servers() -> Iterator[Servers]:
         yield running
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the same tests be run through PgBouncer."""
+    parser.addoption("--pgbouncer", action="store_true", help="let the house reach PostgreSQL through PgBouncer")
+
+
 @pytest.fixture(scope="session")
-def settings(servers: Servers) -> Settings:
-    """The settings of the house; its database is migrated."""
+def addresses(servers: Servers, request: pytest.FixtureRequest) -> Iterator[DatabaseSettings]:
+    """Where the house reaches its database, which is migrated."""
     url = servers.create_database()
     migrations.upgrade(url)
+    if not request.config.getoption("--pgbouncer"):
+        yield DatabaseSettings(url=Secret(url))
+        return
+    with pgbouncer(url, size=POOLED) as pooled:
+        yield DatabaseSettings(url=Secret(pooled), direct_url=Secret(url))
+
+
+@pytest.fixture(scope="session")
+def settings(servers: Servers, addresses: DatabaseSettings) -> Settings:
+    """The settings of the house."""
     return Settings(
         server=ServerSettings(trusted_proxies=("127.0.0.1/32",)),
-        database=DatabaseSettings(url=Secret(url)),
+        database=addresses,
         redis=RedisSettings(url=Secret(servers.redis_url), redis_timeout=2000),  # a busy machine is no fault
         auth=AuthSettings(jwt_secret=Secret(secrets.token_urlsafe(32))),
         limits=LimitSettings(
@@ -76,9 +95,9 @@ def clock(house: House) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def sql(settings: Settings) -> Iterator[Sql]:
     """Runs SQL on the house's database."""
-    assert settings.database.url is not None
+    assert settings.database.direct is not None
     loop = asyncio.new_event_loop()
-    connection = loop.run_until_complete(asyncpg.connect(settings.database.url.reveal()))
+    connection = loop.run_until_complete(asyncpg.connect(settings.database.direct.reveal()))
     yield lambda query, *args: loop.run_until_complete(connection.fetch(query, *args))
     loop.run_until_complete(connection.close())
     loop.close()

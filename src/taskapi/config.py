@@ -48,6 +48,7 @@ class Secret:
         return "Secret(…)"
 
 
+DATABASE_NAMES = {"url": "DATABASE_URL", "direct_url": "DATABASE_DIRECT_URL", "read_url": "DATABASE_READ_URL"}
 Room = TypeVar("Room", bound=Struct)
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 Days = Annotated[int, Meta(ge=1, le=3650)]
@@ -86,13 +87,14 @@ class ServerSettings(Struct, frozen=True, kw_only=True, rename=_named({"port": "
     ] = ()
 
 
-class DatabaseSettings(
-    Struct, frozen=True, kw_only=True, rename=_named({"url": "DATABASE_URL", "read_url": "DATABASE_READ_URL"})
-):
+class DatabaseSettings(Struct, frozen=True, kw_only=True, rename=_named(DATABASE_NAMES)):
     """PostgreSQL."""
 
     url: Annotated[
         Secret | None, Meta(description="`postgresql://…` (16 or newer). Unset: an embedded PostgreSQL 18 is started.")
+    ] = None
+    direct_url: Annotated[
+        Secret | None, Meta(description="PostgreSQL itself where `DATABASE_URL` leads to PgBouncer; for migrations.")
     ] = None
     read_url: Annotated[
         Secret | None,
@@ -108,6 +110,11 @@ class DatabaseSettings(
         Count, Meta(description="Requests that may wait for a free connection; beyond: 503 at once.")
     ] = 256
     statement_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds that one SQL statement may take.")] = 5
+
+    @property
+    def direct(self) -> Secret | None:
+        """Where to reach PostgreSQL itself."""
+        return self.direct_url or self.url
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True, rename=_named({"url": "REDIS_URL"})):

@@ -33,7 +33,7 @@ def resolved_settings(*, own: bool = True) -> Iterator[Settings]:
 
 @contextmanager
 def database_url() -> Iterator[str]:
-    """Give the address of the primary database."""
+    """Give the address of the primary database, past a PgBouncer where the settings say how."""
     with resolved_settings() as settings:
-        assert settings.database.url is not None
-        yield settings.database.url.reveal()
+        assert settings.database.direct is not None
+        yield settings.database.direct.reveal()

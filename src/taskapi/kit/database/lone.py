@@ -6,14 +6,15 @@ from typing import Any
 import asyncpg
 
 from taskapi.kit.database.connection import Row
+from taskapi.kit.database.limits import Limits
 
 
 class LoneConnection:
     """Runs one statement at a time, each in a transaction of its own; reconnects when it has to."""
 
-    def __init__(self, dsn: str, server_settings: dict[str, str], seconds: float) -> None:
+    def __init__(self, dsn: str, limits: Limits, seconds: float) -> None:
         self._dsn = dsn
-        self._server_settings = server_settings
+        self._limits = limits
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._connection: asyncpg.Connection[Any] | None = None
@@ -23,7 +24,12 @@ class LoneConnection:
         async with asyncio.timeout(seconds or self._seconds), self._turn:
             try:
                 connection = await self._connected()
-                return await connection.fetchrow(sql, *args)
+                if self._limits.begin_reading is None:
+                    return await connection.fetchrow(sql, *args)
+                await connection.execute(self._limits.begin)
+                row = await connection.fetchrow(sql, *args)
+                await connection.execute("COMMIT")
+                return row
             except BaseException:
                 self._drop()
                 raise
@@ -34,9 +40,7 @@ class LoneConnection:
 
     async def _connected(self) -> "asyncpg.Connection[Any]":
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
-                self._dsn, timeout=self._seconds, server_settings=self._server_settings
-            )
+            self._connection = await asyncpg.connect(self._dsn, timeout=self._seconds, **self._limits.options)
         return self._connection
 
     def _drop(self) -> None:

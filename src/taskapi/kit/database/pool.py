@@ -18,12 +18,11 @@ from taskapi.kit.clock import Clock
 from taskapi.kit.database import deferral, url
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
+from taskapi.kit.database.limits import TRANSACTION_SECONDS, bound_transactions, limits
 from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.transaction import Around, Transaction, Unit
 
 CONNECT_SECONDS = 5
-TRANSACTION_SECONDS = 10
-"""How long a transaction of the application may stay open before it is given up."""
 
 
 class Database:
@@ -37,6 +36,7 @@ class Database:
         self._clock = clock
         self._address = url.parse(settings.url.reveal())
         self._settings = settings
+        self._limits = limits(self._address, settings)
         self._wait = self._address.pool_timeout or settings.database_wait
         self._opened: asyncpg.Pool[Any] | None = None
         self._waiting = 0
@@ -57,6 +57,10 @@ class Database:
     async def read(self) -> AsyncIterator[ReadConnection]:
         """Lend a connection for statements that read."""
         with translated(self.hooks.constraints):
+            if self._limits.begin_reading is not None:
+                async with self._reading(self._limits.begin_reading) as reader:
+                    yield reader
+                return
             connection = await self._acquire()
             try:
                 yield ReadConnection(connection, self.statements)
@@ -68,7 +72,7 @@ class Database:
         """Open a transaction; it commits when the block ends well, or when the request's edge says so."""
         waiting = deferral.current.get()
         with translated(self.hooks.constraints):
-            unit = await self._begin()
+            unit = await self._begin(self._limits.begin, self.hooks)
             try:
                 async with asyncio.timeout(seconds):
                     if waiting is not None:
@@ -84,17 +88,25 @@ class Database:
 
     def lone(self, seconds: float) -> LoneConnection:
         """Return a connection of its own, each use of which takes at most `seconds`; the caller closes it."""
-        return LoneConnection(self._address.dsn, self._server_settings(), seconds)
+        return LoneConnection(self._address.dsn, self._limits, seconds)
 
     @property
     def _pool(self) -> "asyncpg.Pool[Any]":
         assert self._opened is not None, "the database is not open"
         return self._opened
 
-    async def _begin(self) -> Unit:
+    @asynccontextmanager
+    async def _reading(self, begin: str) -> AsyncIterator[ReadConnection]:
+        unit = await self._begin(begin, Around(self.hooks.constraints))
+        try:
+            yield unit.transaction
+        finally:
+            await unit.rollback()  # nothing was written
+
+    async def _begin(self, begin: str, around: Around) -> Unit:
         connection = await self._acquire()
-        unit = Unit(self._pool, connection, Transaction(connection, self.statements, self._clock), self.hooks)
-        await unit.begin()
+        unit = Unit(self._pool, connection, Transaction(connection, self.statements, self._clock), around)
+        await unit.begin(begin)
         return unit
 
     async def _acquire(self) -> "Connection[Any]":
@@ -116,26 +128,10 @@ class Database:
             max_size=self._address.connection_limit or settings.database_pool,
             timeout=CONNECT_SECONDS,
             command_timeout=seconds + 1,
-            init=_bound_transactions,
+            init=None if self._address.pgbouncer else bound_transactions,
             reset=_leave_as_it_is,
-            server_settings=self._server_settings(),
+            **self._limits.options,
         )
-
-    def _server_settings(self) -> dict[str, str]:
-        seconds = self._settings.statement_timeout
-        return {
-            "application_name": "task-api",
-            "statement_timeout": f"{seconds}s",
-            "lock_timeout": f"{min(seconds, 3)}s",
-            "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
-            **({"search_path": self._address.search_path} if self._address.search_path else {}),
-        }
-
-
-async def _bound_transactions(connection: "asyncpg.Connection[Any]") -> None:
-    """Let the server itself end a transaction that outlives the application's own limit, where it can (17 on)."""
-    if connection.get_server_version().major >= 17:
-        await connection.execute(f"SET transaction_timeout = '{TRANSACTION_SECONDS * 6}s'")
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:

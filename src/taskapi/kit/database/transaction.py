@@ -121,10 +121,10 @@ class Unit:
         self._connection = connection
         self._around = around
 
-    async def begin(self) -> None:
-        """Send BEGIN; where that fails, or is cancelled, the connection is closed."""
+    async def begin(self, statements: str) -> None:
+        """Send BEGIN and what belongs to it; where that fails, or is cancelled, the connection is closed."""
         try:
-            await self._connection.execute("BEGIN")
+            await self._connection.execute(statements)
         except BaseException:
             self._close()
             await self._release()

@@ -1,15 +1,15 @@
 """Reads a database URL as people write it and says what the driver must be told.
 
-`?schema=`, `?connection_limit=` and `?pool_timeout=` come from other tools; the driver would send them to the server
-as settings and be refused, so they are translated here. No sentence here may hold a part of the URL: it may be a part
-of a password.
+`?schema=`, `?connection_limit=`, `?pool_timeout=` and `?pgbouncer=` come from other tools; the driver
+would send them to the server as settings and be refused, so they are translated here. No sentence here may hold a part
+of the URL: it may be a part of a password.
 """
 
 import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-OURS = frozenset({"schema", "connection_limit", "pool_timeout"})
+OURS = frozenset({"schema", "connection_limit", "pool_timeout", "pgbouncer"})
 SCHEMES = frozenset({"postgresql", "postgres", "postgresql+asyncpg"})
 HOST = r"(?:\[[^\]@]*\]|[^\[\]:@,]*)(?::\d*)?"
 PLACE = re.compile(rf"(?:.*@)?{HOST}(?:,{HOST})*", re.DOTALL)
@@ -28,6 +28,8 @@ class DatabaseUrl(NamedTuple):
     schema: str | None
     connection_limit: int | None
     pool_timeout: int | None
+    pgbouncer: bool
+    """Whether PgBouncer in transaction mode is in between."""
 
     @property
     def search_path(self) -> str | None:
@@ -46,6 +48,7 @@ def parse(url: str) -> DatabaseUrl:
         schema=ours.get("schema") or None,
         connection_limit=_positive("connection_limit", ours),
         pool_timeout=_positive("pool_timeout", ours),
+        pgbouncer=_is_true("pgbouncer", ours),
     )
 
 
@@ -70,3 +73,10 @@ def _positive(name: str, values: dict[str, str]) -> int | None:
     if not value.isascii() or not value.isdigit() or int(value) < 1:
         raise ValueError(f"?{name}= must be a positive whole number")
     return int(value)
+
+
+def _is_true(name: str, values: dict[str, str]) -> bool:
+    value = values.get(name, "false")
+    if value not in {"true", "false"}:
+        raise ValueError(f"?{name}= must be true or false")
+    return value == "true"

@@ -15,7 +15,7 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from taskapi.config import Settings, SettingsInvalid
+from taskapi.config import DATABASE_NAMES, Settings, SettingsInvalid
 from taskapi.kit.database import url
 from taskapi.kit.embedded.failures import StartFailed
 
@@ -29,11 +29,14 @@ REDIS_AWAY = (OSError, redis_errors.ConnectionError, redis_errors.TimeoutError)
 
 def check_addresses(settings: Settings) -> None:
     """Raise `SettingsInvalid` for an address in the settings that cannot be read."""
-    for name, database in (("DATABASE_URL", settings.database.url), ("DATABASE_READ_URL", settings.database.read_url)):
+    given = settings.database
+    for name, address in zip(DATABASE_NAMES.values(), (given.url, given.direct_url, given.read_url), strict=True):
         try:
-            url.parse(database.reveal() if database else "postgresql://")
+            url.parse(address.reveal() if address else "postgresql://")
         except ValueError as error:
             raise SettingsInvalid(f"{name}: {error}") from None
+    if given.direct_url is not None and given.url is None:
+        raise SettingsInvalid("DATABASE_DIRECT_URL: is of no use without DATABASE_URL")
     try:
         parse_url(settings.redis.url.reveal() if settings.redis.url else "redis://")
     except ValueError:  # which quotes a part of the URL
