@@ -57,7 +57,7 @@ def test_nothing_has_to_be_set() -> None:
 
 def test_every_field_is_of_a_kind_that_these_tests_cover() -> None:
     texts = {"TASK_API_HOST", "TASK_API_EMBEDDED_USER"}
-    secrets = {"DATABASE_URL", "DATABASE_READ_URL", "REDIS_URL", "JWT_SECRET"}
+    secrets = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_READ_URL", "REDIS_URL", "JWT_SECRET"}
     lists = {
         "TASK_API_CORS_ORIGINS",
         "TASK_API_TRUSTED_PROXIES",
@@ -283,6 +283,7 @@ def test_every_variable_is_described_for_the_documentation() -> None:
         assert variable.name.startswith(PREFIX) or variable.name in {
             "PORT",
             "DATABASE_URL",
+            "DATABASE_DIRECT_URL",
             "DATABASE_READ_URL",
             "REDIS_URL",
             "JWT_SECRET",

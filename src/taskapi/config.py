@@ -343,25 +343,21 @@ def _refuse_others(name: str, entries: Sequence[str], is_right: Callable[[str], 
 
 
 def _is_exemption(entry: str) -> bool:
-    return _is_user_id(entry) or is_network(entry)
+    return is_network(entry) or _is_read_by(UUID, entry)
 
 
 def _is_origin(entry: str) -> bool:
     return entry == "*" or ORIGIN.fullmatch(entry) is not None
 
 
-def _is_user_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
 def is_network(text: str) -> bool:
     """Say whether `text` is one address or a network of them (CIDR)."""
+    return _is_read_by(lambda network: ip_network(network, strict=False), text)
+
+
+def _is_read_by(reader: Callable[[str], object], text: str) -> bool:
     try:
-        ip_network(text, strict=False)
+        reader(text)
     except ValueError:
         return False
     return True
@@ -396,6 +392,6 @@ def _described(kind: msgspec.inspect.Type) -> str:
 
 
 def _shown(default: Any) -> str:
-    if default is None or default == ():
-        return "–"
-    return str(default).lower() if isinstance(default, bool) else str(default)
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "–" if default in (None, ()) else str(default)

@@ -1,10 +1,12 @@
 """`task-api doctor` finds what is wrong and says what to do."""
 
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from tests.cli.conftest import Call
+from tests.pgbouncer import needs_pgbouncer, pgbouncer
 from tests.servers import Servers
 
 
@@ -49,11 +51,53 @@ def test_a_replica_that_is_none_is_found(
     assert "FIX  replica: is a primary" in result.output
 
 
-def test_a_pool_larger_than_the_server_allows_is_found(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TASK_API_DATABASE_POOL", "500")
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"TASK_API_DATABASE_POOL": "500"}, "1 × (500 + 1) = 501 wanted"),
+        ({"TASK_API_INSTANCES": "5", "TASK_API_WORKERS": "4"}, "20 × (10 + 1) = 220 wanted"),
+    ],
+)
+def test_pools_that_are_together_larger_than_the_server_are_found(
+    call: Call, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], told: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
     result = call("doctor")
     assert result.exit_code == 1
-    assert "FIX  connections" in result.output
+    assert f"FIX  connections: {told}" in result.output
+    assert (advice := re.search(r"Lower TASK_API_DATABASE_POOL to (\d+)", result.output))
+    monkeypatch.setenv("TASK_API_DATABASE_POOL", advice[1])
+    assert "ok   connections" in call("doctor").output
+
+
+def test_more_processes_than_any_pool_allows_are_found(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASK_API_INSTANCES", "100")
+    assert "Put PgBouncer between" in call("doctor").output
+
+
+def test_a_pool_that_the_address_sizes_is_advised_about_there(
+    call: Call, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", environment["DATABASE_URL"] + "&connection_limit=400")
+    assert "Lower ?connection_limit= in DATABASE_URL" in call("doctor").output
+
+
+@needs_pgbouncer
+def test_pgbouncer_is_looked_at_and_wants_a_way_past_it(
+    call: Call, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    direct = environment["DATABASE_URL"]
+    with pgbouncer(direct, size=2) as pooled:
+        monkeypatch.setenv("DATABASE_URL", pooled)
+        without = call("doctor")
+        assert "FIX  pgbouncer: and no way past it" in without.output
+        monkeypatch.setenv("DATABASE_DIRECT_URL", direct)
+        result = call("doctor")
+        assert result.exit_code == 0, result.output
+        assert "max_client_conn has to be at least 11" in result.output
+        assert call("migrate", "down").exit_code == 0
+        assert call("migrate", "up").exit_code == 0
 
 
 @pytest.mark.parametrize("command", [("doctor",), ("migrate", "status"), ("worker", "--once"), ("seed",)], ids=" ".join)
@@ -64,6 +108,7 @@ def test_a_pool_larger_than_the_server_allows_is_found(call: Call, monkeypatch: 
         ("DATABASE_URL", "postgresql://u:hid/den@127.0.0.1/x"),
         ("DATABASE_URL", "postgresql://u:hidden@127.0.0.1:99999/x"),
         ("DATABASE_READ_URL", "mysql://hidden"),
+        ("DATABASE_DIRECT_URL", "mysql://hidden"),
         ("REDIS_URL", "hidden"),
         ("REDIS_URL", "redis://:hid/den@127.0.0.1:6379/0"),
     ],

@@ -43,6 +43,13 @@ def test_what_other_tools_add_is_taken_out() -> None:
     assert nothing.search_path is None
 
 
+def test_pgbouncer_is_true_or_false() -> None:
+    assert parse("postgresql://h/db?pgbouncer=true") == parse("postgresql://h/db")._replace(pgbouncer=True)
+    assert not parse("postgresql://h/db?pgbouncer=false").pgbouncer
+    with pytest.raises(ValueError, match="pgbouncer"):
+        parse("postgresql://h/db?pgbouncer=1")
+
+
 def test_a_schema_is_quoted_for_the_search_path() -> None:
     assert parse('postgresql://h/db?schema=My "own"').search_path == '"My ""own"""'
 

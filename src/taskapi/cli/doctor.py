@@ -13,6 +13,7 @@ from taskapi.cli.servers import resolved_settings
 from taskapi.config import SHORTEST_SECRET, Secret, Settings
 from taskapi.errors import Error
 from taskapi.kit.database import url
+from taskapi.kit.embedded.servers import GATE_CONNECTIONS
 from taskapi.kit.redis import Redis
 from taskapi.migrations import run
 
@@ -21,6 +22,9 @@ OLDEST_REDIS = {"redis": 7, "valkey": 8}
 LEAST_DISTINCT = 10
 LARGEST_SKEW_SECONDS = 2
 CONNECT_SECONDS = 5
+SMALLEST_POOL = 2
+COMMAND_CONNECTIONS = 5
+"""For what runs beside the instances: a migration, `worker`, `doctor`, a backup, a person with psql."""
 
 
 class Finding(NamedTuple):
@@ -45,7 +49,7 @@ def doctor() -> None:
 
 async def _examined(settings: Settings) -> list[Finding]:
     found = [_secret(settings)]
-    for look in (_database, _clock, _connections, _replica, _redis):
+    for look in (_database, _clock, _pooler, _connections, _replica, _redis):
         found += [finding async for finding in _guarded(look, settings)]
     return found
 
@@ -75,12 +79,11 @@ def _is_weak(secret: str) -> bool:
 
 def _migrations(settings: Settings) -> Finding:
     try:
-        found = run.status(_revealed(settings.database.url))
+        found = run.status(_revealed(settings.database.direct))
     except (OSError, TimeoutError, asyncpg.PostgresError, SQLAlchemyError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         return Finding("migrations", False, f"cannot look: {reason}", "Make the database reachable first.")
-    state = f"database at {found.current or 'none'}, code at {found.head}"
-    return Finding("migrations", found.is_current, state, "Run `task-api migrate up`.")
+    return Finding("migrations", found.is_usable, str(found), "See docs/upgrades.md.")
 
 
 async def _database(settings: Settings) -> Finding:
@@ -96,11 +99,42 @@ async def _clock(settings: Settings) -> Finding:
 
 
 async def _connections(settings: Settings) -> Finding:
-    allowed = int(await _asked(settings.database.url, "SHOW max_connections"))
     address = url.parse(_revealed(settings.database.url))
-    wanted = address.connection_limit or settings.database.database_pool
-    state = f"a process uses up to {wanted} of the server's {allowed}"
-    return Finding("connections", wanted < allowed, state, "Lower TASK_API_DATABASE_POOL or raise max_connections.")
+    processes, pool = settings.processes, address.connection_limit or settings.database.database_pool
+    wanted = processes * (pool + GATE_CONNECTIONS)
+    allowed, reserved = await _allowed_connections(settings)
+    free = allowed - reserved - COMMAND_CONNECTIONS
+    state = f"{processes} × ({pool} + {GATE_CONNECTIONS}) = {wanted} wanted"
+    if address.pgbouncer:
+        share = f"its default_pool_size may be up to {free}, its max_client_conn has to be at least {wanted}"
+        return Finding("connections", True, f"{state} of PgBouncer; {share}")
+    state += f", {free} free: {allowed} less {reserved} reserved and {COMMAND_CONNECTIONS} for commands"
+    return Finding(
+        "connections", wanted <= free, state, _fewer(address, free // processes - GATE_CONNECTIONS, wanted - free)
+    )
+
+
+def _fewer(address: url.DatabaseUrl, pool: int, missing: int) -> str:
+    name = "?connection_limit= in DATABASE_URL" if address.connection_limit else "TASK_API_DATABASE_POOL"
+    lower = f"Lower {name} to {pool}, or raise" if pool >= SMALLEST_POOL else "Put PgBouncer between, or raise"
+    return (
+        f"{lower} max_connections of PostgreSQL by {missing}; TASK_API_INSTANCES × TASK_API_WORKERS are the processes."
+    )
+
+
+async def _allowed_connections(settings: Settings) -> tuple[int, int]:
+    """Return how many connections the server takes, and how many of these it keeps for others."""
+    names = ("max_connections", "superuser_reserved_connections", "reserved_connections")
+    allowed, *reserved = [int(await _asked(settings.database.direct, f"SHOW {name}")) for name in names]
+    return allowed, sum(reserved)
+
+
+async def _pooler(settings: Settings) -> Finding | None:
+    if not url.parse(_revealed(settings.database.url)).pgbouncer:
+        return None
+    advice = "Set DATABASE_DIRECT_URL to the address of PostgreSQL itself; migrations need it."
+    known = settings.database.direct_url is not None
+    return Finding("pgbouncer", known, "with a way past it" if known else "and no way past it", advice)
 
 
 async def _replica(settings: Settings) -> Finding | None:
@@ -123,7 +157,8 @@ async def _redis(settings: Settings) -> Finding:
 
 
 async def _asked(address: Secret | None, sql: str) -> Any:
-    connection = await asyncpg.connect(url.parse(_revealed(address)).dsn, timeout=CONNECT_SECONDS)
+    dsn = url.parse(_revealed(address)).dsn
+    connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
     try:
         return await connection.fetchval(sql, timeout=CONNECT_SECONDS)
     finally:

@@ -12,10 +12,14 @@ app = typer.Typer(no_args_is_help=True, help="Move the database between versions
 
 
 @app.command()
-def up(revision: Annotated[str, typer.Argument(help="Step to go up to.")] = "head") -> None:
-    """Apply the steps that are not applied yet. Safe when several instances do it at once."""
+def up(
+    revision: Annotated[
+        str | None, typer.Argument(help="Step to go up to; `head`: all, once no older release runs.")
+    ] = None,
+) -> None:
+    """Apply the steps that this release needs. Safe when several instances do it at once and older releases serve."""
     with database_url() as url:
-        _report(run.upgrade(url, revision))
+        _report(run.upgrade(url, revision) if revision else run.prepare(url))
 
 
 @app.command()
@@ -29,11 +33,11 @@ def down(
 
 @app.command()
 def status() -> None:
-    """Say where the database stands; exit code 1 if steps are missing."""
+    """Say where the database stands; exit code 1 if this release cannot use it."""
     with database_url() as url:
         found = run.status(url)
     _report(found)
-    raise typer.Exit(0 if found.is_current else 1)
+    raise typer.Exit(0 if found.is_usable else 1)
 
 
 @app.command()
@@ -47,5 +51,4 @@ def sql(
 
 
 def _report(found: run.Status) -> None:
-    state = "up to date" if found.is_current else f"the newest step is {found.head}; run `task-api migrate up`"
-    typer.echo(f"database at step {found.current or 'none'}: {state}")
+    typer.echo(str(found))

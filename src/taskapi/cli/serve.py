@@ -99,7 +99,7 @@ def _prepare(settings: Settings, endpoints: Endpoints) -> str:
     wait_for_database(endpoints.database.url)
     wait_for_redis(endpoints.redis.url)
     try:
-        migrations.upgrade(endpoints.database.url)
+        _migrate(settings, endpoints.database.url)
     except (SQLAlchemyError, CommandError, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise StartFailed(f"The database could not be migrated: {reason}") from None
@@ -114,6 +114,14 @@ def _prepare(settings: Settings, endpoints: Endpoints) -> str:
         PARENT: str(os.getpid()),
     }
     return origin
+
+
+def _migrate(settings: Settings, address: str) -> None:
+    """Bring the schema up to date: wholly where no other instance can be, else as far as older ones allow."""
+    if settings.database.url is None:
+        migrations.upgrade(address)
+    else:
+        migrations.prepare(settings.database.direct_url.reveal() if settings.database.direct_url else address)
 
 
 def _stop_when_lost(

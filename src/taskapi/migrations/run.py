@@ -1,6 +1,6 @@
 """Moves the database from one step to another. Several instances may start at once: one works, the others wait.
 
-Every lock is waited for three seconds at the most, so that a migration never queues up the whole API behind itself.
+What a start does by itself stops before the steps that older releases would not survive.
 """
 
 import asyncio
@@ -8,36 +8,51 @@ import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from taskapi.kit.database import url
+from taskapi.migrations.status import Status, look
+from taskapi.migrations.turn import Refused, insist, take_turn
 
-LOCK = 7_205_759_403_792_793
-"""The advisory lock that instances take in turn; any number of ours does."""
-WAIT_FOR_OTHERS = "120s"
+__all__ = [
+    "Refused",
+    "Status",
+    "downgrade",
+    "prepare",
+    "rebuilding_sql",
+    "sql",
+    "status",
+    "steps",
+    "upgrade",
+]
+
+Work = Callable[[Config], None]
+
+FOLDER = Path(__file__).parent
 CONNECT_SECONDS = 5
 CONCURRENTLY = re.compile(r"(?<=INDEX )CONCURRENTLY ", re.IGNORECASE)
+DIRECTLY = "The schema is not changed through PgBouncer; set DATABASE_DIRECT_URL to the address of PostgreSQL itself."
 
 
-class Status(NamedTuple):
-    """Where the database stands and where the code wants it."""
+def prepare(database_url: str) -> Status:
+    """Apply what has to be there before this release starts; raises `Refused` if it cannot use the database.
 
-    current: str | None
-    head: str
-
-    @property
-    def is_current(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.current == self.head
+    Older releases may serve meanwhile. Where nothing is missing nobody is waited for.
+    """
+    found = status(database_url)
+    if not found.is_usable and not found.is_ahead:
+        found = upgrade(database_url, found.before_deploy)
+    if not found.is_usable:
+        raise Refused(str(found))
+    return found
 
 
 def upgrade(database_url: str, revision: str = "head") -> Status:
@@ -85,47 +100,41 @@ def rebuilding_sql(current: str | None, step: str) -> str:
     return CONCURRENTLY.sub("", written.getvalue())
 
 
-def _on_database(database_url: str, work: Callable[[Config], None] | None) -> Status:
-    return asyncio.run(_connected(database_url, work))
+def _on_database(database_url: str, work: Work | None) -> Status:
+    return asyncio.run(_connected(url.parse(database_url), work))
 
 
-async def _connected(database_url: str, work: Callable[[Config], None] | None) -> Status:
-    address = url.parse(database_url)
+async def _connected(address: url.DatabaseUrl, work: Work | None) -> Status:
+    if address.pgbouncer and work is not None:
+        raise Refused(DIRECTLY)
     engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(address))
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(lambda sync: _work(sync, work, address.search_path))
+            return await connection.run_sync(lambda sync: _work(sync, work, address))
     finally:
         await engine.dispose()
 
 
 async def _connect(address: url.DatabaseUrl) -> "asyncpg.Connection[Any]":
     """Let the driver itself read the address, which it does as it does for the pool."""
+    if address.pgbouncer:
+        return await asyncpg.connect(address.dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
     settings = {"search_path": address.search_path} if address.search_path else {}
     return await asyncpg.connect(address.dsn, timeout=CONNECT_SECONDS, server_settings=settings)
 
 
-def _work(connection: Connection, work: Callable[[Config], None] | None, schema: str | None) -> Status:
+def _work(connection: Connection, work: Work | None, address: url.DatabaseUrl) -> Status:
     config = _config()
-    head = ScriptDirectory.from_config(config).get_current_head() or ""
-    current = MigrationContext.configure(connection).get_current_revision()
-    if work is None:
-        return Status(current, head)
-    _take_turn(connection)
-    _make_schema(connection, schema)
-    config.attributes["connection"] = connection
-    work(config)
-    connection.commit()
-    return Status(MigrationContext.configure(connection).get_current_revision(), head)
-
-
-def _take_turn(connection: Connection) -> None:
-    """Wait for other instances with the session's lock, then set the limits for the steps themselves."""
-    connection.execute(text("SET statement_timeout = '600s'"))
-    connection.execute(text(f"SET lock_timeout = '{WAIT_FOR_OTHERS}'"))
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-    connection.execute(text("SET lock_timeout = '3s'"))
-    connection.commit()
+    scripts = ScriptDirectory.from_config(config)
+    if work is not None:
+        take_turn(connection)
+        _make_schema(connection, address.search_path)
+        config.attributes["connection"] = connection
+        insist(connection, lambda: work(config))
+        connection.commit()
+    elif address.search_path:
+        connection.execute(text(f"SET LOCAL search_path = {address.search_path}".replace(":", r"\:")))
+    return look(connection, scripts)
 
 
 def _make_schema(connection: Connection, schema: str | None) -> None:
@@ -137,7 +146,7 @@ def _make_schema(connection: Connection, schema: str | None) -> None:
 
 def _config() -> Config:
     config = Config()
-    options: dict[str, Any] = {"script_location": str(Path(__file__).parent), "path_separator": "os"}
+    options: dict[str, Any] = {"script_location": str(FOLDER), "path_separator": "os"}
     for name, value in options.items():
         config.set_main_option(name, value.replace("%", "%%"))
     return config

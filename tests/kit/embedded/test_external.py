@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from taskapi.kit.embedded.external import wait_for_database, wait_for_redis
+from taskapi.config import DatabaseSettings, Secret, Settings, SettingsInvalid
+from taskapi.kit.embedded.external import check_addresses, wait_for_database, wait_for_redis
 from taskapi.kit.embedded.failures import StartFailed
+from tests.pgbouncer import needs_pgbouncer, pgbouncer
 from tests.servers import Servers
 
 
@@ -57,3 +59,16 @@ def test_so_is_one_of_redis(address: str) -> None:
 def test_a_wrong_parameter_of_ours_is_named() -> None:
     with pytest.raises(StartFailed, match=r"DATABASE_URL: \?connection_limit= must be"):
         wait_for_database("postgresql://db/tasks?connection_limit=many")
+
+
+@needs_pgbouncer
+def test_pgbouncer_is_recognised_where_the_address_does_not_say_so(servers: Servers) -> None:
+    with pgbouncer(servers.create_database(), size=2) as address:
+        wait_for_database(address, seconds=0)
+        with pytest.raises(StartFailed, match="leads to PgBouncer; add pgbouncer=true"):
+            wait_for_database(address.replace("&pgbouncer=true", ""))
+
+
+def test_a_way_past_pgbouncer_needs_one() -> None:
+    with pytest.raises(SettingsInvalid, match="DATABASE_DIRECT_URL"):
+        check_addresses(Settings(database=DatabaseSettings(direct_url=Secret("postgresql://db/tasks"))))

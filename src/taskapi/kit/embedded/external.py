@@ -46,11 +46,11 @@ def check_addresses(settings: Settings) -> None:
 def wait_for_database(address: str, *, seconds: float = WAIT_SECONDS) -> None:
     """Return when PostgreSQL at `address` accepts this login; raises `StartFailed`."""
     try:
-        dsn = url.parse(address).dsn
+        parsed = url.parse(address)
     except ValueError as error:
         raise StartFailed(f"DATABASE_URL: {error}") from None
     try:
-        asyncio.run(_until_there("DATABASE_URL", lambda: _log_in(dsn), DATABASE_AWAY, seconds))
+        asyncio.run(_until_there("DATABASE_URL", lambda: _log_in(parsed), DATABASE_AWAY, seconds))
     except asyncpg.PostgresError as error:
         raise StartFailed(f"DATABASE_URL: {error}") from None
     except (asyncpg.InterfaceError, ValueError):  # which may quote a part of the URL
@@ -67,8 +67,15 @@ def wait_for_redis(address: str, *, seconds: float = WAIT_SECONDS) -> None:
         raise StartFailed(f"REDIS_URL: {REDIS_FORM}") from None
 
 
-async def _log_in(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn, timeout=ATTEMPT_SECONDS)
+async def _log_in(address: url.DatabaseUrl) -> None:
+    """Log in as the pool does: with a setting, which PgBouncer refuses."""
+    settings = {} if address.pgbouncer else {"statement_timeout": "5s"}
+    try:
+        connection = await asyncpg.connect(address.dsn, timeout=ATTEMPT_SECONDS, server_settings=settings)
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" not in str(error):
+            raise
+        raise StartFailed("DATABASE_URL leads to PgBouncer; add pgbouncer=true to its parameters") from None
     await connection.close(timeout=ATTEMPT_SECONDS)
 
 
