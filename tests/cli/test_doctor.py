@@ -66,7 +66,8 @@ def test_pools_that_are_together_larger_than_the_server_are_found(
     result = call("doctor")
     assert result.exit_code == 1
     assert f"FIX  connections: {told}" in result.output
-    assert (advice := re.search(r"Lower TASK_API_DATABASE_POOL to (\d+)", result.output))
+    advice = re.search(r"Lower TASK_API_DATABASE_POOL to (\d+)", result.output)
+    assert advice is not None
     monkeypatch.setenv("TASK_API_DATABASE_POOL", advice[1])
     assert "ok   connections" in call("doctor").output
 

@@ -11,6 +11,7 @@ from taskapi.config import DatabaseSettings, Secret
 from taskapi.gate.lease import CLOSED_SECONDS, LEASE_SECONDS, Lease
 from taskapi.kit.clock import system_clock
 from taskapi.kit.database import Database, LoneConnection
+from taskapi.kit.database.limits import Limits
 from tests.kit.patience import until
 
 pytestmark = pytest.mark.anyio
@@ -81,7 +82,7 @@ async def test_a_read_that_says_open_is_good_for_two_seconds(lease: Lease, time:
 
 
 async def test_the_two_seconds_count_from_before_the_question(database_url: str, time: Time, state: object) -> None:
-    slow = Teller(database_url, {}, 5)
+    slow = Teller(database_url, Limits({}, "BEGIN", None), 5)
     slow.time, slow.seconds = time, 1.5
     lease = Lease(slow, time, lambda _: None)
     await lease.refresh()

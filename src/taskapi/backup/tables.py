@@ -20,4 +20,4 @@ SAVED = (
 GATE = "gate_state"
 """What processes may serve. It belongs to the running system and not to its data: a restored one begins anew."""
 
-NEVER_SAVED = (GATE, "alembic_version")
+NEVER_SAVED = (GATE, "alembic_version", "schema_floor")
