@@ -39,7 +39,7 @@ def test_a_start_that_may_not_migrate_says_what_is_missing(folder: Path, servers
     direct = servers.create_database()
     with pgbouncer(direct, size=2) as pooled:
         settings = {"DATABASE_URL": pooled, "REDIS_URL": servers.redis_url}
-        with Launched(folder, **settings) as program:
+        with Launched(folder, DATABASE_URL=pooled, REDIS_URL=servers.redis_url) as program:
             assert program.process.wait(60) == 2
             assert "set DATABASE_DIRECT_URL to the address of PostgreSQL itself" in program.err
         run.upgrade(direct)
