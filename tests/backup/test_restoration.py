@@ -206,6 +206,20 @@ def test_a_newer_release_s_database_is_left_alone(ada: Client, url: str, path: P
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("changes", [{"rows": 7}, {"bytes": 7}, {"sha256": "7" * 64}], ids=str)
+def test_a_table_that_is_not_what_the_manifest_says_is_refused(
+    url: str, path: Path, changes: dict[str, object]
+) -> None:
+    saved(url, path)
+    gate = generation(url)
+    with opened_archive(path) as archive:
+        told = msgspec.to_builtins(archive.manifest)["tables"]
+    told[-1]["contents"].update(changes)
+    with pytest.raises(BackupDamaged, match="table outbox is not what was saved"):
+        restored(url, rewritten(path, tables=told))
+    assert generation(url) == gate
+
+
 def test_names_in_a_backup_never_become_sql(url: str, path: Path) -> None:
     saved(url, path)
     with opened_archive(path) as archive:

@@ -1,13 +1,19 @@
 """People go on working while one moment is saved, and nobody is served what was kept before a restore."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from tests.backup.stage import REPLACE, WITH_SESSIONS, contents, generation, restored, rows, saved
+from taskapi.app import close_rooms, open_rooms
+from taskapi.backup.archive import opened_archive
+from taskapi.backup.restoration import restore_archive
+from taskapi.config import Secret, Settings
+from tests.backup.stage import REPLACE, WITH_SESSIONS, Watch, contents, generation, restored, rows, saved
 from tests.house import House
 from tests.people import Client
 from tests.waiting import eventually
@@ -123,6 +129,27 @@ def test_nobody_reads_the_old_data_once_the_new_is_there(house: House, ada: Clie
     reader.join(30)
     titles = [title for title in seen if title != "refused"]
     assert titles == sorted(titles, key=["Later", "As it was"].index)
+
+
+def test_a_process_that_could_serve_before_a_restore_cannot_serve_after_it(
+    house: House, settings: Settings, url: str, path: Path
+) -> None:
+    saved(url, path)
+    eventually(lambda: house.rooms.gate.serves)
+
+    async def asleep() -> None:
+        """Renew a permission, and look for no other one while the restore is made."""
+        address = structs.replace(settings.database, url=Secret(url))
+        rooms = open_rooms(structs.replace(settings, database=address))
+        lease = rooms.gate.lease
+        server = (await lease.refresh()).server
+        assert lease.serves(server)
+        with opened_archive(path) as archive:
+            await restore_archive(url, archive, WITH_SESSIONS, Watch())
+        assert not lease.serves(server)
+        await close_rooms(rooms)
+
+    asyncio.run(asleep())
 
 
 @pytest.mark.parametrize("how", ["logged out", "logged in"])
