@@ -57,11 +57,12 @@ def test_nothing_has_to_be_set() -> None:
 
 def test_every_field_is_of_a_kind_that_these_tests_cover() -> None:
     texts = {"TASK_API_HOST", "TASK_API_EMBEDDED_USER"}
-    secrets = {"DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_READ_URL", "REDIS_URL", "JWT_SECRET"}
+    secrets = {"DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "JWT_SECRET"}
     lists = {
         "TASK_API_CORS_ORIGINS",
         "TASK_API_TRUSTED_PROXIES",
         "TASK_API_JWT_PREVIOUS_SECRETS",
+        "DATABASE_READ_URL",
         "TASK_API_RATE_LIMIT_EXEMPT",
     }
     others = {"TASK_API_DATA_DIR", "TASK_API_JOBS"}
@@ -112,17 +113,18 @@ def test_texts_paths_and_addresses_are_taken_as_they_are() -> None:
             "TASK_API_EMBEDDED_USER": "postgres",
             "TASK_API_DATA_DIR": "/srv/task api",
             "DATABASE_URL": " postgresql://u:p@h/db ",
-            "DATABASE_READ_URL": "postgresql://replica/db",
+            "DATABASE_READ_URL": "postgresql://one/db, postgresql://two/db",
             "REDIS_URL": "redis://h",
         },
         dotenv=NOWHERE,
     )
     assert (settings.server.host, settings.embedded.embedded_user) == ("::", "postgres")
     assert settings.embedded.data_dir == Path("/srv/task api")
-    urls = (settings.database.url, settings.database.read_url, settings.redis.url)
+    urls = (settings.database.url, *settings.database.read_urls, settings.redis.url)
     assert [url and url.reveal() for url in urls] == [
         "postgresql://u:p@h/db",
-        "postgresql://replica/db",
+        "postgresql://one/db",
+        "postgresql://two/db",
         "redis://h",
     ]
 

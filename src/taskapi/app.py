@@ -55,7 +55,7 @@ class App(Edge):
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
-        self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping)
+        self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping, self._replicas)
         self.router = tell_all_methods(_router(self))
         self.entrance = _entrance(self)
         super().__init__(_for_pages(self.entrance, settings), settings.server)
@@ -63,6 +63,17 @@ class App(Edge):
     async def _ask_database(self) -> None:
         async with self.rooms.database.read() as connection:
             await connection.fetch_value("SELECT 1")
+
+    def _replicas(self) -> list[health.Replica]:
+        return [
+            health.Replica(
+                state="in-use" if report.in_use else "left-out",
+                latency_ms=round(report.latency * 1000, 1),
+                lag_seconds=round(report.seconds_behind, 1),
+                lag_bytes=report.bytes_behind,
+            )
+            for report in self.rooms.database.replicas.reports
+        ]
 
 
 def create() -> App:
@@ -156,6 +167,7 @@ def _for_pages(inner: ASGIApp, settings: Settings) -> ASGIApp:
 @asynccontextmanager
 async def _running(app: App) -> AsyncIterator[None]:
     await app.rooms.database.open()
+    app.rooms.database.replicas.open()
     await app.rooms.gate.open()
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
     try:

@@ -48,7 +48,7 @@ class Secret:
         return "Secret(…)"
 
 
-DATABASE_NAMES = {"url": "DATABASE_URL", "direct_url": "DATABASE_DIRECT_URL", "read_url": "DATABASE_READ_URL"}
+DATABASE_NAMES = {"url": "DATABASE_URL", "direct_url": "DATABASE_DIRECT_URL", "read_urls": "DATABASE_READ_URL"}
 Room = TypeVar("Room", bound=Struct)
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 Days = Annotated[int, Meta(ge=1, le=3650)]
@@ -96,12 +96,18 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True, rename=_named(DATABASE
     direct_url: Annotated[
         Secret | None, Meta(description="PostgreSQL itself where `DATABASE_URL` leads to PgBouncer; for migrations.")
     ] = None
-    read_url: Annotated[
-        Secret | None,
-        Meta(description="Read replicas. `doctor` checks them; all reads still go to the primary in this release."),
-    ] = None
+    read_urls: Annotated[
+        tuple[Secret, ...],
+        Meta(description="Read replicas of that server, `postgresql://…` each, comma-separated; see docs/replicas.md."),
+    ] = ()
     database_pool: Annotated[
         int, Meta(ge=2, le=500, description="Connections per process; `?connection_limit=` in the URL wins.")
+    ] = 10
+    database_read_pool: Annotated[
+        int, Meta(ge=1, le=500, description="Connections per process to each replica; `?connection_limit=` wins.")
+    ] = 10
+    database_read_lag: Annotated[
+        int, Meta(ge=1, le=3600, description="Seconds that a replica may be behind; beyond, nothing is read there.")
     ] = 10
     database_wait: Annotated[
         int, Meta(ge=1, le=60, description="Seconds to wait for a free connection; then 503. `?pool_timeout=` wins.")

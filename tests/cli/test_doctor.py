@@ -48,7 +48,7 @@ def test_a_replica_that_is_none_is_found(
     monkeypatch.setenv("DATABASE_READ_URL", environment["DATABASE_URL"])
     result = call("doctor")
     assert result.exit_code == 1
-    assert "FIX  replica: is a primary" in result.output
+    assert "FIX  replicas: number 1 is a primary" in result.output
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,16 @@ from tests.gate.valkey import Valkey, running_valkey
 
 LIFE = 75_000_000
 EPOCH = b"e" * 12
+LOW, HIGH, NEXT_TIMELINE = (
+    b"00000001" + b"0" * 15 + b"2",
+    b"00000001" + b"0" * 15 + b"A",
+    b"00000002" + b"0" * 15 + b"1",
+)
+
+
+def here(position: bytes) -> bytes:
+    """Say where a write is that was begun in this epoch."""
+    return EPOCH + b"1" + position
 
 
 class User:
@@ -33,14 +43,25 @@ class User:
         assert self.call(scripts.BEGIN, [self.versions], write, token, life, "1" if new else "0", *fields) == 1
         return token
 
-    def end(self, write: str, *fields: str) -> bytes:
+    def end(self, write: str, *fields: str, place: bytes = b"") -> bytes:
         token = os.urandom(12)
-        assert self.call(scripts.END, [self.versions], write, token, *fields) == 1
+        assert self.call(scripts.END, [self.versions], write, token, place, *fields) == 1
         return token
 
     def admit(self, field: str = "tasks", held: bytes = b"") -> Any:
         keys = [self.versions, self.session, self.body]
         return self.call(scripts.ADMIT, keys, EPOCH, os.urandom(12), held, field, "1")
+
+    def write(self, write: str, place: bytes) -> None:
+        self.begin(write, "tasks")
+        self.end(write, "tasks", place=place)
+
+    def filed(self, field: str = "user", epoch: bytes = EPOCH) -> bytes | None:
+        """Return from where on a replica may load what depends on a field."""
+        keys = [self.versions, self.session, self.body]
+        reply = self.call(scripts.ADMIT, keys, epoch, os.urandom(12), b"", field, "2")
+        position: bytes | None = reply[5] if len(reply) > 5 else None
+        return position
 
     def version(self, field: str = "tasks") -> bytes | None:
         version: bytes | None = self.admit(field)[2]
@@ -238,3 +259,126 @@ def test_a_tombstone_answers_alone_and_in_its_epoch_only(known: User, shared_val
     assert known.admit() == [2]
     shared_valkey.client.set(known.session, b"f" * 12 + bytes(12) + b"-", ex=60)
     assert known.admit()[0] == 0
+
+
+def test_an_end_files_from_where_on_a_replica_has_the_write(known: User) -> None:
+    assert known.filed() is None
+    known.write("a1", here(LOW))
+    assert known.filed() == known.filed("tasks") == LOW
+
+
+def test_the_highest_position_counts_and_a_later_timeline_is_higher(known: User) -> None:
+    for write, position, filed in (("a1", HIGH, HIGH), ("a2", LOW, HIGH), ("a3", NEXT_TIMELINE, NEXT_TIMELINE)):
+        known.write(write, here(position))
+        assert known.filed() == filed
+
+
+def test_nothing_is_filed_while_any_write_is_under_way(known: User) -> None:
+    known.write("a1", here(LOW))
+    known.begin("a2", "sessions")
+    assert known.filed() is None
+    known.end("a2", "sessions", place=here(HIGH))
+    assert known.filed() == HIGH
+
+
+def test_a_position_says_nothing_in_another_epoch_and_still_raises_the_next(known: User) -> None:
+    known.write("a1", b"f" * 12 + b"1" + HIGH)
+    assert known.filed() is None
+    known.write("a2", here(LOW))
+    assert known.filed() == HIGH
+    assert known.filed(epoch=b"f" * 12) is None
+
+
+def test_a_write_begun_in_another_epoch_only_raises(known: User) -> None:
+    known.write("a1", EPOCH + b"0" + LOW)
+    assert known.filed() is None
+    known.write("a2", here(LOW))
+    known.write("a3", EPOCH + b"0" + HIGH)
+    assert known.filed() == HIGH
+
+
+def test_a_write_whose_entry_is_gone_only_raises(known: User) -> None:
+    known.end("a1", "tasks", place=here(LOW))
+    assert known.filed() is None
+    known.write("a2", here(LOW))
+    known.end("", "tasks", place=EPOCH + b"0" + HIGH)
+    assert known.filed() == HIGH
+
+
+def test_a_write_begun_while_the_floor_was_young_only_raises(user: User) -> None:
+    user.admit()
+    user.begin("a1", "tasks")
+    user.grow()
+    user.end("a1", "tasks", place=here(LOW))
+    assert user.filed() is None
+    user.write("a2", here(LOW))
+    assert user.filed() == LOW
+
+
+def test_the_first_write_of_a_new_user_files(user: User) -> None:
+    user.begin("a1", "user", new=True)
+    user.end("a1", "user", place=here(LOW))
+    assert user.filed() == LOW
+
+
+def test_nobody_reads_replicas_after_a_write_that_nobody_can_place(known: User) -> None:
+    known.write("a1", here(LOW))
+    known.begin("a2", "tasks")
+    known.write("a3", b"")
+    known.end("a2", "tasks", place=here(HIGH))
+    assert known.filed() is None, "a2 may have been committed before a3"
+    known.write("a4", here(HIGH))
+    assert known.filed() == HIGH
+
+
+@pytest.mark.parametrize("noticed", ["admit", "begin", "end"])
+def test_nobody_reads_replicas_after_a_write_that_nobody_ended(known: User, noticed: str) -> None:
+    known.write("a1", here(LOW))
+    known.begin("a2", "tasks", life=-1)
+    if noticed == "admit":
+        known.admit()
+    elif noticed == "begin":
+        known.begin("a3", "tasks")
+        known.end("a3", "tasks", place=here(HIGH))
+        known.end("", "tasks", place=b"-")
+        assert known.filed() == HIGH, "what follows the notice lies behind the lost write"
+        return
+    else:
+        known.end("a4", "tasks", place=here(HIGH))
+    assert known.filed() is None
+    known.write("a5", here(HIGH))
+    assert known.filed() == HIGH
+
+
+def test_a_write_that_was_under_way_when_another_got_lost_only_raises(known: User) -> None:
+    known.begin("a1", "tasks")
+    known.begin("a2", "tasks", life=-1)
+    known.admit()
+    known.end("a1", "tasks", place=here(LOW))
+    assert known.filed() is None
+
+
+def test_a_write_that_was_rolled_back_leaves_the_position_as_it_is(known: User) -> None:
+    known.write("a1", here(LOW))
+    known.write("a2", b"-")
+    assert known.filed() == LOW
+
+
+def test_a_write_that_was_under_way_when_the_hash_was_replaced_only_raises(known: User) -> None:
+    known.begin("a1", "user")
+    known.write("a2", here(HIGH))
+    known.end("", *(f"task:{number}" for number in range(1500)), place=b"-")
+    known.end("", *(f"task:{number}" for number in range(1500, 2500)), place=b"-")
+    known.write("a3", b"-")
+    known.end("a1", "user", place=here(LOW))
+    assert known.filed() is None, "the hash forgot how far a2 was"
+    known.write("a4", here(HIGH))
+    assert known.filed() == HIGH
+
+
+def test_no_position_comes_with_an_answer_that_is_kept(known: User, shared_valkey: Valkey) -> None:
+    known.write("a1", here(LOW))
+    version = known.version()
+    assert version is not None
+    shared_valkey.client.set(known.body, EPOCH + version + b"body", ex=60)
+    assert known.filed("tasks") is None

@@ -25,6 +25,7 @@ CONNECT_SECONDS = 5
 SMALLEST_POOL = 2
 COMMAND_CONNECTIONS = 5
 """For what runs beside the instances: a migration, `worker`, `doctor`, a backup, a person with psql."""
+CLUSTER = "SELECT system_identifier FROM pg_control_system()"
 
 
 class Finding(NamedTuple):
@@ -49,7 +50,7 @@ def doctor() -> None:
 
 async def _examined(settings: Settings) -> list[Finding]:
     found = [_secret(settings)]
-    for look in (_database, _clock, _pooler, _connections, _replica, _redis):
+    for look in (_database, _clock, _pooler, _connections, _replicas, _redis):
         found += [finding async for finding in _guarded(look, settings)]
     return found
 
@@ -137,12 +138,22 @@ async def _pooler(settings: Settings) -> Finding | None:
     return Finding("pgbouncer", known, "with a way past it" if known else "and no way past it", advice)
 
 
-async def _replica(settings: Settings) -> Finding | None:
-    if settings.database.read_url is None:
+async def _replicas(settings: Settings) -> Finding | None:
+    addresses = settings.database.read_urls
+    if not addresses:
         return None
-    replica = await _asked(settings.database.read_url, "SELECT pg_is_in_recovery()")
+    cluster = await _asked(settings.database.url, CLUSTER)
+    wrong = []
+    for number, address in enumerate(addresses, 1):
+        if not await _asked(address, "SELECT pg_is_in_recovery()"):
+            wrong.append(f"number {number} is a primary")
+        elif await _asked(address, CLUSTER) != cluster:
+            wrong.append(f"number {number} belongs to another cluster")
     return Finding(
-        "replica", bool(replica), "follows" if replica else "is a primary", "Point DATABASE_READ_URL at a replica."
+        "replicas",
+        not wrong,
+        ", ".join(wrong) or f"{len(addresses)} that follow",
+        "Point DATABASE_READ_URL at replicas of DATABASE_URL.",
     )
 
 

@@ -87,6 +87,9 @@ class Admission(msgspec.Struct, frozen=True, gc=False):
 
     source: Source = Source.REDIS
 
+    position: bytes | None = None
+    """From where on a replica may load the answer; empty if none may, None if there are no replicas."""
+
     @property
     def refused(self) -> tuple[Verdict, ...]:
         """The verdicts that refuse; empty if the request may go on."""

@@ -28,7 +28,7 @@ class Form:
 
     __slots__ = ("_head", "_tail", "others", "own", "question", "visitor")
 
-    def __init__(self, question: Question, visitor: Visitor) -> None:
+    def __init__(self, question: Question, visitor: Visitor, *, has_replicas: bool = False) -> None:
         self.question = question
         self.visitor = visitor
         self.own = tuple(counter for counter in question.counters if counter.subject == visitor.subject)
@@ -41,7 +41,8 @@ class Form:
         names = [*visitor.keys, *bodies, *limits]
         opening = _packed([b"EVALSHA", scripts.ADMIT.digest, len(names), *names])
         self._head = b"*%d\r\n%b$12\r\n" % (3 + len(names) + ARGUMENTS + len(rates), opening)
-        self._tail = _packed([(question.field or "").encode(), b"1" if bodies else b"0", *rates])
+        body = b"0" if not bodies else b"2" if has_replicas else b"1"
+        self._tail = _packed([(question.field or "").encode(), body, *rates])
 
     def write(self, epoch: bytes, floor: bytes, held: bytes | None) -> bytes:
         """Return the filled-in form; epoch and floor have 12 bytes, the stamp of what is held has both."""

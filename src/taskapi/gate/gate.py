@@ -52,7 +52,12 @@ class Gate:
         self._sessions = Sessions(database, source, clock, idle, self._nodes, loads, self.counts)
         self._writes = Writes(database, self._versions, self.lease, self._announcements.take, self._sessions.bury)
         self._questions = Questions(
-            self._nodes, self.lease, self._sessions, LocalLimits(settings.processes), self.counts
+            self._nodes,
+            self.lease,
+            self._sessions,
+            LocalLimits(settings.processes),
+            self.counts,
+            has_replicas=bool(database.replicas),
         )
         self.relay = Relay(database, self._versions, self.lease, self._nodes, clock, self.counts)
         self._keeper = Keeper(self.lease, self._nodes, self._writes, self.relay)

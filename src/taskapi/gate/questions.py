@@ -5,6 +5,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from taskapi.contracts.identity import Principal
 from taskapi.gate.admission import Admission, Counter, Question, Source, Verdict
 from taskapi.gate.calls import Unreachable
@@ -16,9 +18,11 @@ from taskapi.gate.nodes import Nodes
 from taskapi.gate.sessions import Sessions
 from taskapi.gate.tally import Tally, read_verdicts, refuses
 from taskapi.gate.visitors import Visitors
+from taskapi.kit.database.position import UNKNOWN as UNKNOWN_POSITION
 
 ALIVE, ENDED = 1, 2
 BEFORE_COUNTERS = 5
+NUMBERS_OF_COUNTER = 3
 UNKNOWN = [0, None, None, 0, None]
 """What an answer says that may not be believed."""
 
@@ -29,8 +33,16 @@ class Questions:
     """Asks and understands."""
 
     def __init__(
-        self, nodes: Nodes, lease: Lease, sessions: Sessions, local_limits: LocalLimits, counts: Counts
+        self,
+        nodes: Nodes,
+        lease: Lease,
+        sessions: Sessions,
+        local_limits: LocalLimits,
+        counts: Counts,
+        *,
+        has_replicas: bool = False,
     ) -> None:
+        self._has_replicas = has_replicas
         self._nodes = nodes
         self._lease = lease
         self._sessions = sessions
@@ -41,7 +53,8 @@ class Questions:
 
     def form(self, question: Question) -> Form:
         """Return what the question is asked with, as often as one likes."""
-        return Form(question, self._visitors.find(question.user_id, question.session_id))
+        visitor = self._visitors.find(question.user_id, question.session_id)
+        return Form(question, visitor, has_replicas=self._has_replicas)
 
     async def answer(self, form: Form, held: bytes | None) -> Admission:
         """Return what is known after one trip, or without it; raises Overloaded."""
@@ -72,7 +85,8 @@ class Questions:
             principal = await self._sessions.load(visitor, _stamp_of_session(reply, call.epoch))
         if form.question.field is None:
             return Admission(principal, verdicts)
-        return self._admission(principal, verdicts, reply, call.epoch, held)
+        admission = self._admission(principal, verdicts, reply, call.epoch, held)
+        return _with_position(admission, form, reply) if self._has_replicas else admission
 
     async def count(self, counters: Sequence[Counter]) -> Admission:
         """Count a request of nobody in particular; raises Overloaded."""
@@ -106,6 +120,14 @@ class Questions:
             many = os.urandom(12 * TOKENS_AT_ONCE)
             self._tokens = [many[at : at + 12] for at in range(0, len(many), 12)]
         return self._tokens.pop()
+
+
+def _with_position(admission: Admission, form: Form, reply: Any) -> Admission:
+    """Add from where on a replica may load what has to be loaded: it comes last, after the counters, if at all."""
+    if admission.held_is_fresh or admission.body is not None:
+        return admission
+    is_there = len(reply) > BEFORE_COUNTERS + len(form.own) * NUMBERS_OF_COUNTER
+    return msgspec.structs.replace(admission, position=reply[-1] if is_there else UNKNOWN_POSITION)
 
 
 def _stamp_of_session(reply: Any, epoch: bytes) -> bytes | None:

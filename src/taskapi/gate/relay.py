@@ -12,7 +12,7 @@ from taskapi.gate.nodes import Nodes
 from taskapi.gate.store import Waiting
 from taskapi.gate.versions import Versions, fields_of
 from taskapi.kit.clock import Clock
-from taskapi.kit.database import Database, Transaction
+from taskapi.kit.database import Database, Transaction, position
 from taskapi.kit.telemetry import logger
 
 FORGOTTEN = timedelta(seconds=1)
@@ -42,7 +42,8 @@ class Relay:
             return 0
         async with self._database.transaction() as transaction:
             rows = await store.waiting(transaction, FORGOTTEN, ROWS_AT_ONCE)
-            if not rows or not await self._versions.announce(fields_of(rows)):
+            place = await position.ask(transaction) if rows and self._database.replicas else position.UNKNOWN
+            if not rows or not await self._versions.announce(fields_of(rows), place):
                 return 0
             return await self._mark(transaction, rows)
 

@@ -18,6 +18,7 @@ from taskapi.gate.loads import Loads
 from taskapi.gate.memory import Memory
 from taskapi.http.hardening import Header
 from taskapi.kit.clock import Clock
+from taskapi.kit.database import read_past
 
 HIT_MEMORY = (b"x-cache", b"hit-memory")
 HIT_REDIS = (b"x-cache", b"hit-redis")
@@ -72,6 +73,7 @@ class Responses:
 
     async def _loaded(self, wanted: Wanted, admission: Admission, caller: Principal, stamp: bytes) -> Found:
         async def load() -> Prepared:
+            read_past(admission.position)  # in this load only, which is a task of its own
             answer = await taken_down(self._router, wanted.scope, caller)
             if not answer.may_be_kept:
                 return Prepared(answer, stamp, 0)

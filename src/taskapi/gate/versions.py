@@ -12,12 +12,13 @@ from functools import partial
 from uuid import UUID
 
 from taskapi.gate import keys, scripts
-from taskapi.gate.calls import Call, Unreachable, script_command
+from taskapi.gate.calls import Call, Unreachable, packed, script_command
 from taskapi.gate.counts import Counts
 from taskapi.gate.lease import Lease
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.slots import slot_of
 from taskapi.gate.store import Waiting
+from taskapi.kit.database import position
 
 Fields = Mapping[UUID, Iterable[str]]
 Make = Callable[[UUID], Call]
@@ -28,6 +29,12 @@ FRESH_SECONDS = 1.0
 
 ATTEMPTS = 2
 """A connection may have been lost a moment ago without anything being wrong with Redis."""
+
+
+NOTHING_COMMITTED = b"-"
+"""Stands where an end tells from where on a replica has the write."""
+
+UNFILED = (position.UNKNOWN, NOTHING_COMMITTED)
 
 
 class Write:
@@ -42,6 +49,9 @@ class Write:
 
         self.beginning: asyncio.Future[bool] | None = None
         """The beginning, sent ahead of the last statement."""
+
+        self.calls: dict[UUID, Call] = {}
+        """The last attempt to begin, for each user; it knows in which epoch that was."""
 
     @property
     def begun(self) -> bool:
@@ -67,18 +77,22 @@ class Versions:
         """Say whether a write began so lately that no flush since then can have been forgotten at its commit."""
         return write.begun_at is not None and self._lease.now() - write.begun_at < FRESH_SECONDS
 
-    async def end(self, write: Write) -> bool:
-        """Give the fields of a write new versions and take it from those under way; says whether that is confirmed."""
-        make = partial(self._end, write.id, write.fields)
+    async def end(self, write: Write, place: bytes) -> bool:
+        """Give the fields of a write new versions and take it from those under way; says whether that is confirmed.
+
+        `place`: the position from which on a replica has it, or NOTHING_COMMITTED.
+        """
+        make = partial(self._end, write.id, write.fields, place, write.calls)
         return await self._confirmed(make, write.fields, self._lease.names) is not None
 
-    async def announce(self, fields: Fields) -> bool:
-        """Give fields new versions; says whether that is confirmed."""
-        return await self._confirmed(partial(self._end, b"", fields), fields, self._lease.names) is not None
+    async def announce(self, fields: Fields, place: bytes) -> bool:
+        """Give fields new versions; says whether that is confirmed. `place`: from where on a replica has them."""
+        make = partial(self._end, b"", fields, place, {})
+        return await self._confirmed(make, fields, self._lease.names) is not None
 
     async def touch(self, fields: Fields) -> bool:
         """Give fields new versions on whatever server answers; says whether all did."""
-        return await self._all_answered(partial(self._end, b"", fields), fields)
+        return await self._all_answered(partial(self._end, b"", fields, position.UNKNOWN, {}), fields)
 
     async def _confirmed(self, make: Make, fields: Fields, is_enough: Check) -> float | None:
         """Return when that was sent which every server confirmed lately; None if that did not work out."""
@@ -113,10 +127,38 @@ class Versions:
     def _begin(self, write: Write, user_id: UUID) -> Call:
         is_new = b"1" if user_id in write.introduced else b"0"
         arguments = (write.id, os.urandom(12), keys.WRITE_SECONDS * 1_000_000, is_new)
-        return _call(scripts.BEGIN, user_id, *arguments, *_encoded(write.fields[user_id]))
+        call = write.calls[user_id] = _call(scripts.BEGIN, user_id, *arguments, *_encoded(write.fields[user_id]))
+        return call
 
-    def _end(self, write_id: bytes, fields: Fields, user_id: UUID) -> Call:
-        return _call(scripts.END, user_id, write_id, os.urandom(12), *_encoded(fields[user_id]))
+    def _end(self, write_id: bytes, fields: Fields, place: bytes, begun: Mapping[UUID, Call], user_id: UUID) -> Call:
+        if place in UNFILED:
+            return _call(scripts.END, user_id, write_id, os.urandom(12), place, *_encoded(fields[user_id]))
+        return FilingCall(write_id, user_id, place, begun.get(user_id), _encoded(fields[user_id]))
+
+
+class FilingCall(Call):
+    """An end that files where a replica has the write: under the epoch of the server that it reaches.
+
+    What was committed without an entry there lies before it, if the write was begun in this epoch.
+    """
+
+    __slots__ = ("_begun", "_fields", "_key", "_place", "_token", "_write_id")
+
+    def __init__(self, write_id: bytes, user_id: UUID, place: bytes, begun: Call | None, fields: list[bytes]) -> None:
+        self._key = keys.versions(user_id)
+        super().__init__((), asyncio.get_running_loop().create_future(), slot_of(self._key))
+        self._write_id = write_id
+        self._token = os.urandom(12)
+        self._place = place
+        self._begun = begun
+        self._fields = fields
+
+    def packed(self, epoch: bytes) -> bytes:
+        """Return what goes to a server of this epoch."""
+        self.epoch = epoch
+        is_begun = b"1" if self._begun is not None and self._begun.epoch == epoch else b"0"
+        filed = b"".join((epoch, is_begun, self._place))
+        return packed(script_command(scripts.END, (self._key,), self._write_id, self._token, filed, *self._fields))
 
 
 async def _is_answered(call: Call) -> bool:

@@ -9,8 +9,8 @@ from taskapi.contracts.events import SessionsEnded
 from taskapi.errors import Overloaded
 from taskapi.gate import store
 from taskapi.gate.lease import Lease
-from taskapi.gate.versions import Versions, Write, fields_of
-from taskapi.kit.database import Database, Transaction
+from taskapi.gate.versions import NOTHING_COMMITTED, Versions, Write, fields_of
+from taskapi.kit.database import Database, Transaction, position
 from taskapi.kit.telemetry import logger
 
 Announced = Callable[[Sequence[UUID]], None]
@@ -77,7 +77,7 @@ class Writes:
         write = self._under_way.pop(transaction, None)
         if write is not None and not write.begun:
             return  # the gate is closed or nobody knows these users: the relay announces the rows
-        if write is not None and not await self._versions.end(write):
+        if write is not None and not await self._versions.end(write, transaction.position):
             await self._close()
             return
         self._announced(transaction.outbox_ids)
@@ -87,13 +87,14 @@ class Writes:
         write = self._under_way.pop(transaction, None)
         if write is not None and write.beginning is not None:
             await write.beginning
-            await self._versions.end(write)
+            await self._versions.end(write, NOTHING_COMMITTED)
 
     async def settle(self, user_id: UUID) -> None:
         """Announce a user's rows that nobody announced yet; returns once nobody can be served what was before."""
         async with self._database.read() as connection:
             rows = await store.waiting_of(connection, user_id)
-        if rows and self._lease.closing is None and await self._versions.announce(fields_of(rows)):
+            place = await position.ask(connection) if rows and self._database.replicas else position.UNKNOWN
+        if rows and self._lease.closing is None and await self._versions.announce(fields_of(rows), place):
             self._announced([row.id for row in rows])
         elif rows:
             await self._close()

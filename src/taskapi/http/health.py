@@ -32,12 +32,24 @@ class Services(msgspec.Struct, frozen=True):
     redis: State
 
 
-class Health(msgspec.Struct, frozen=True):
+class Replica(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A read replica; where it is and what is wrong with it is in the log, not here."""
+
+    state: Annotated[Literal["in-use", "left-out"], msgspec.Meta(description="Whether it is read from.")]
+    latency_ms: Annotated[float, msgspec.Meta(description="Milliseconds that it took to answer last.")]
+    lag_seconds: Annotated[float, msgspec.Meta(description="For how long it has lacked something, when it answered.")]
+    lag_bytes: Annotated[int, msgspec.Meta(description="How much of the log it had still to replay.")]
+
+
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the API is."""
 
     status: Literal["ok", "degraded"]
     timestamp: datetime
     services: Services
+    replicas: Annotated[
+        list[Replica], msgspec.Meta(description="As DATABASE_READ_URL lists them; absent if it names none.")
+    ] = []
 
 
 class Liveness(msgspec.Struct, frozen=True):
@@ -73,17 +85,20 @@ class Look:
 class Vitals:
     """Knows how to look at the parts, and whether the process is about to stop."""
 
-    def __init__(self, clock: Clock, database: Check, redis: Check) -> None:
+    def __init__(
+        self, clock: Clock, database: Check, redis: Check, replicas: Callable[[], list[Replica]] = list
+    ) -> None:
+        self._replicas = replicas
         self._clock = clock
         self._database = Look(database)
         self._redis = Look(redis)
         self.stopping = False
 
     async def health(self) -> Health:
-        """Look at both services at once."""
+        """Look at both services at once; a replica that is left out makes nothing worse but the primary's load."""
         database, redis = await asyncio.gather(self._database.state(), self._redis.state())
         ok = database == redis == "healthy"
-        return Health("ok" if ok else "degraded", self._clock(), Services(database, redis))
+        return Health("ok" if ok else "degraded", self._clock(), Services(database, redis), self._replicas())
 
     async def readiness(self) -> Readiness:
         """Say whether requests can be served; Redis is no condition, nothing that is served today needs it."""

@@ -3,13 +3,22 @@
 -- Reply: 1.
 
 local writing, born = unpack(redis.call('HMGET', KEYS[1], 'writing', 'born'))
-writing = writes_under_way(writing, ARGV[1])
+local own, lost, doubtful
+writing, own, lost = writes_under_way(writing, ARGV[1])
+if lost then
+    redis.call('HDEL', KEYS[1], 'lsn')
+end
 
 if not born then
-    make_floor(KEYS[1], ARGV[2], ARGV[4] == '1' and 0 or now)
-elseif redis.call('HLEN', KEYS[1]) > 2000 then
-    redis.call('DEL', KEYS[1])
-    make_floor(KEYS[1], ARGV[2], tonumber(born))
+    doubtful = ARGV[4] ~= '1'
+    make_floor(KEYS[1], ARGV[2], doubtful and now or 0)
+else
+    doubtful = is_young(KEYS[1], born)
+    if redis.call('HLEN', KEYS[1]) > 2000 then
+        redis.call('DEL', KEYS[1])
+        make_floor(KEYS[1], ARGV[2], tonumber(born))
+        writing = doubted(writing) -- what `lsn` said is gone
+    end
 end
 
 local entry = ARGV[1] .. ' ' .. string.format('%.0f', now + tonumber(ARGV[3])) .. ' '
@@ -18,6 +27,9 @@ for argument = 5, #ARGV do
     entry = entry .. ARGV[argument] .. ' '
     changes[#changes + 1] = ARGV[argument]
     changes[#changes + 1] = ARGV[2]
+end
+if doubtful then
+    entry = entry .. '? '
 end
 redis.call('HSET', KEYS[1], 'writing', writing .. entry .. ';', unpack(changes))
 redis.call('EXPIRE', KEYS[1], KEPT)

@@ -7,7 +7,7 @@ limit: for a free connection, for a statement, for a lock, for an idle transacti
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -20,6 +20,7 @@ from taskapi.kit.database.connection import Connection, ReadConnection, Statemen
 from taskapi.kit.database.faults import Constraints, translated
 from taskapi.kit.database.limits import TRANSACTION_SECONDS, bound_transactions, limits
 from taskapi.kit.database.lone import LoneConnection
+from taskapi.kit.database.replicas import replicas_of, wanted
 from taskapi.kit.database.transaction import Around, Transaction, Unit
 
 CONNECT_SECONDS = 5
@@ -38,6 +39,8 @@ class Database:
         self._settings = settings
         self._limits = limits(self._address, settings)
         self._wait = self._address.pool_timeout or settings.database_wait
+        self.replicas = replicas_of(settings, self.lone(CONNECT_SECONDS), self._server_settings())
+        self.hooks.notes_positions = len(self.replicas) > 0
         self._opened: asyncpg.Pool[Any] | None = None
         self._waiting = 0
         """Who waits for a connection, those for whom one is free included."""
@@ -48,14 +51,19 @@ class Database:
 
     async def close(self, seconds: float = 5) -> None:
         """Close all connections, by force after `seconds`."""
+        await self.replicas.close()
         if self._opened is None:
             return
         with contextlib.suppress(TimeoutError):  # closing was cancelled then, which ends the connections at once
             await asyncio.wait_for(self._opened.close(), seconds)
 
+    def read(self) -> AbstractAsyncContextManager[ReadConnection]:
+        """Lend a connection for statements that read: to the primary, unless `read_past` allowed a replica."""
+        position = wanted()
+        return self._read_primary() if position is None else self.replicas.read(position, self._read_primary)
+
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadConnection]:
-        """Lend a connection for statements that read."""
+    async def _read_primary(self) -> AsyncIterator[ReadConnection]:
         with translated(self.hooks.constraints):
             if self._limits.begin_reading is not None:
                 async with self._reading(self._limits.begin_reading) as reader:

@@ -15,6 +15,7 @@ import asyncpg
 
 from taskapi.kit import outbox
 from taskapi.kit.clock import Clock
+from taskapi.kit.database import position
 from taskapi.kit.database.combination import Statement, combined
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
@@ -24,6 +25,9 @@ Hook = Callable[["Transaction"], Awaitable[None]]
 
 ROLLBACK_SECONDS = 1
 """A server that is silent for so long has its connection closed, which undoes as well."""
+
+POSITION_SECONDS = 1
+"""A server that has just committed answers at once, or is gone."""
 
 REFUSED = "ERROR"
 """How PostgreSQL marks an answer that undid the transaction; after FATAL or silence it may have been committed."""
@@ -41,6 +45,8 @@ class Transaction(ReadConnection):
         self._after: list[Callable[[], Awaitable[None]]] = []
         self._last: list[Statement] = []
         self._outbox_ids: Sequence[UUID] = ()
+        self.position = position.UNKNOWN
+        """From where on a replica has this transaction, once it is committed; UNKNOWN if nobody reads replicas."""
 
     @property
     def touched(self) -> dict[UUID, frozenset[str]]:
@@ -150,6 +156,8 @@ class Unit:
             await self._rollback()
             raise
         await self._send_commit()
+        if self._around.notes_positions and self.transaction.touched:
+            await self._note_position()
         await self._release()
         for hook in self._around.after_commit:
             await hook(self.transaction)
@@ -167,6 +175,12 @@ class Unit:
                 self._close()
                 await self._release()
             raise
+
+    async def _note_position(self) -> None:
+        """Ask how far the log is; who cannot learn it keeps everybody from reading replicas, and nothing else."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(POSITION_SECONDS):
+                self.transaction.position = await position.ask(self.transaction)
 
     async def _rollback(self) -> None:
         try:
@@ -200,6 +214,8 @@ class Around:
 
     def __init__(self, constraints: Constraints) -> None:
         self.constraints = constraints
+        self.notes_positions = False
+        """Whether each transaction that touches something asks after its commit how far the log is."""
         self.at_last_statement: list[Callable[[Transaction], None]] = []
         """Start what may run while the last statement does; a hook before the commit waits for it."""
         self.before_commit: list[Hook] = []

@@ -15,7 +15,7 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from taskapi.config import DATABASE_NAMES, Settings, SettingsInvalid
+from taskapi.config import Settings, SettingsInvalid
 from taskapi.kit.database import url
 from taskapi.kit.embedded.failures import StartFailed
 
@@ -30,7 +30,8 @@ REDIS_AWAY = (OSError, redis_errors.ConnectionError, redis_errors.TimeoutError)
 def check_addresses(settings: Settings) -> None:
     """Raise `SettingsInvalid` for an address in the settings that cannot be read."""
     given = settings.database
-    for name, address in zip(DATABASE_NAMES.values(), (given.url, given.direct_url, given.read_url), strict=True):
+    addresses = [("DATABASE_READ_URL", address) for address in given.read_urls]
+    for name, address in (("DATABASE_URL", given.url), ("DATABASE_DIRECT_URL", given.direct_url), *addresses):
         try:
             url.parse(address.reveal() if address else "postgresql://")
         except ValueError as error:
