@@ -62,6 +62,11 @@ class Postgres:
             assert self._process.poll() is None, "PostgreSQL stopped while it started"
             time.sleep(0.02)
 
+    def start_again(self) -> None:
+        """Start it unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Stop it: quickly, or with SIGQUIT as if it had crashed."""
         if self._process is not None and self._process.poll() is None:

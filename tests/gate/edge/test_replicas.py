@@ -46,6 +46,22 @@ def primary(folder: Path) -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def lasting(primary: Postgres, folder: Path) -> Iterator[Postgres]:
+    """A replica that these tests share."""
+    with running(folder, "replica", primary) as server:
+        yield server
+
+
+@pytest.fixture
+async def replica(lasting: Postgres, primary: Postgres, database: str) -> AsyncIterator[Postgres]:
+    """That replica, which has the test's database; whatever a test does to it, it goes on replaying at the end."""
+    await replayed(primary, lasting)
+    yield lasting
+    lasting.start_again()
+    await lasting.ask("SELECT pg_wal_replay_resume()")
+
+
 @pytest.fixture
 async def database(primary: Postgres) -> str:
     """The name of a database of the test's own."""
@@ -91,26 +107,30 @@ async def used_are(app: App, number: int) -> None:
     await until(look, PATIENT)
 
 
-async def caught_up(primary: Postgres, *replicas: Postgres) -> None:
+async def replayed(primary: Postgres, replica: Postgres) -> None:
     place = await primary.ask("SELECT pg_current_wal_insert_lsn()")
+    await until(lambda: replica.ask("SELECT pg_last_wal_replay_lsn() >= $1", place), PATIENT)
+
+
+async def caught_up(app: App) -> None:
+    """Wait until an application has seen that its replicas have all that was written before."""
+    place = await now_at(app)
 
     async def look() -> bool:
-        answers = [await replica.ask("SELECT pg_last_wal_replay_lsn() >= $1", place) for replica in replicas]
-        return all(answers)
+        return all(replica.has(place) for replica in replicas_of(app)._replicas)
 
     await until(look, PATIENT)
 
 
 async def test_a_replica_that_keeps_up_answers_nine_of_ten_misses(
-    primary: Postgres, follow: Follow, start: Open
+    primary: Postgres, replica: Postgres, start: Open
 ) -> None:
-    replica = follow()
     app = await start(replica)
     ada = await Person(app).register()
     path = await ada.task()
     for number in range(1, 11):
         await ada.send("PATCH", path, {"title": f"number {number}"})
-        await caught_up(primary, replica)
+        await caught_up(app)
         for target in (path, "/api/tasks/summary", *(f"/api/tasks?limit={limit}" for limit in range(1, 9))):
             answer = await ada.get(target)
             assert (answer.status, answer.header("x-cache")) == (200, "miss")
@@ -122,10 +142,10 @@ async def test_a_replica_that_keeps_up_answers_nine_of_ten_misses(
 
 async def test_whoever_wrote_reads_that_and_nobody_goes_back_while_replicas_lag(follow: Follow, start: Open) -> None:
     late, later = follow(), follow()
-    late.stop()
-    late.start("recovery_min_apply_delay=5s")
-    later.stop()
-    later.start("recovery_min_apply_delay=7s")
+    await late.ask("ALTER SYSTEM SET recovery_min_apply_delay = '5s'")
+    await later.ask("ALTER SYSTEM SET recovery_min_apply_delay = '7s'")
+    for server in (late, later):
+        await server.ask("SELECT pg_reload_conf()")
     one, two = await start(late, later), await start(later, late)
     ada = await Person(one).register()
     path = await ada.task(title="number 0")
@@ -157,13 +177,12 @@ async def test_whoever_wrote_reads_that_and_nobody_goes_back_while_replicas_lag(
 
 
 async def test_what_was_written_long_ago_is_read_on_a_replica_that_lags(
-    primary: Postgres, follow: Follow, start: Open
+    primary: Postgres, replica: Postgres, start: Open
 ) -> None:
-    replica = follow()
     app = await start(replica)
     ada, grace = await Person(app).register(), await Person(app).register()
     path = await ada.task()
-    await caught_up(primary, replica)
+    await caught_up(app)
     await replica.ask("SELECT pg_wal_replay_pause()")
     await grace.task()
     before = replicas_of(app).counts.replica
@@ -173,11 +192,10 @@ async def test_what_was_written_long_ago_is_read_on_a_replica_that_lags(
     assert replicas_of(app).counts.replica == before + 1
 
 
-async def test_a_replica_beyond_the_bound_is_left_out(primary: Postgres, follow: Follow, start: Open) -> None:
-    replica = follow()
+async def test_a_replica_beyond_the_bound_is_left_out(primary: Postgres, replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada = await Person(app).register()
-    await caught_up(primary, replica)
+    await caught_up(app)
     for each in replicas_of(app)._replicas:
         each._latest = 0.3
     await replica.ask("SELECT pg_wal_replay_pause()")
@@ -189,13 +207,12 @@ async def test_a_replica_beyond_the_bound_is_left_out(primary: Postgres, follow:
 
 
 async def test_a_replica_that_is_killed_is_left_out_and_taken_back(
-    primary: Postgres, follow: Follow, start: Open
+    primary: Postgres, replica: Postgres, start: Open
 ) -> None:
-    replica = follow()
     app = await start(replica)
     ada = await Person(app).register()
     path = await ada.task()
-    await caught_up(primary, replica)
+    await caught_up(app)
     assert (await ada.get("/api/tasks")).header("x-cache") == "miss"
     replica.stop(signal.SIGQUIT)
     for limit in range(1, 20):
@@ -206,16 +223,15 @@ async def test_a_replica_that_is_killed_is_left_out_and_taken_back(
     assert str(replica.port).encode() not in health.body
     replica.start()
     await used_are(app, 1)
-    await caught_up(primary, replica)
+    await caught_up(app)
     before = replicas_of(app).counts.replica
     assert (await ada.get(path)).status == 200
     assert replicas_of(app).counts.replica == before + 1
 
 
 async def test_a_read_that_a_replica_breaks_off_is_repeated_on_the_primary(
-    primary: Postgres, follow: Follow, start: Open, database: str
+    primary: Postgres, replica: Postgres, start: Open, database: str
 ) -> None:
-    replica = follow()
     app = await start(replica)
     reading = asyncio.create_task(read_slowly(app, await now_at(app)))
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(40)%' AND pid <> pg_backend_pid()"
@@ -229,11 +245,10 @@ async def test_a_read_that_a_replica_breaks_off_is_repeated_on_the_primary(
     assert replicas_of(app).counts.failed == 1
 
 
-async def test_a_replica_that_stands_still_holds_nobody_up(primary: Postgres, follow: Follow, start: Open) -> None:
-    replica = follow()
+async def test_a_replica_that_stands_still_holds_nobody_up(primary: Postgres, replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada = await Person(app).register()
-    await caught_up(primary, replica)
+    await caught_up(app)
     reading = asyncio.create_task(read_slowly(app, await now_at(app)))
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(40)%' AND pid <> pg_backend_pid()"
 
@@ -249,11 +264,10 @@ async def test_a_replica_that_stands_still_holds_nobody_up(primary: Postgres, fo
     await used_are(app, 1)
 
 
-async def test_what_a_replica_lacks_is_asked_of_the_primary(primary: Postgres, follow: Follow, start: Open) -> None:
-    replica = follow()
+async def test_what_a_replica_lacks_is_asked_of_the_primary(primary: Postgres, replica: Postgres, start: Open) -> None:
     app = await start(replica)
     past = await now_at(app)
-    await caught_up(primary, replica)
+    await caught_up(app)
     await replica.ask("SELECT pg_wal_replay_pause()")
     async with app.rooms.database.transaction() as transaction:
         await transaction.execute("CREATE TABLE added (id integer)")
@@ -267,7 +281,7 @@ async def test_a_replica_that_was_promoted_is_left_out_and_so_is_what_follows_it
     replica = follow()
     app = await start(replica)
     ada = await Person(app).register()
-    await caught_up(primary, replica)
+    await caught_up(app)
     await replica.ask("SELECT pg_promote()")
     await used_are(app, 0)
     assert (await ada.get("/api/tasks")).status == 200
@@ -279,11 +293,12 @@ async def test_a_replica_that_was_promoted_is_left_out_and_so_is_what_follows_it
         assert replicas_of(other).counts.replica == 0
 
 
-async def test_a_primary_that_was_restarted_keeps_its_replica(primary: Postgres, follow: Follow, start: Open) -> None:
-    replica = follow()
+async def test_a_primary_that_was_restarted_keeps_its_replica(
+    primary: Postgres, replica: Postgres, start: Open
+) -> None:
     app = await start(replica)
     ada = await Person(app).register()
-    await caught_up(primary, replica)
+    await caught_up(app)
     primary.stop()
     primary.start()
 
@@ -291,7 +306,7 @@ async def test_a_primary_that_was_restarted_keeps_its_replica(primary: Postgres,
         return (await ada.send("POST", "/api/tasks", {"title": "After"})).status == 201
 
     await until(writes, PATIENT)
-    await caught_up(primary, replica)
+    await caught_up(app)
     await used_are(app, 1)
     before = replicas_of(app).counts.replica
     await ada.get_until("/api/tasks", "miss")
@@ -299,12 +314,11 @@ async def test_a_primary_that_was_restarted_keeps_its_replica(primary: Postgres,
 
 
 async def test_nobody_reads_replicas_before_a_write_said_from_where_on(
-    primary: Postgres, follow: Follow, start: Open, servers: Servers
+    primary: Postgres, replica: Postgres, start: Open, servers: Servers
 ) -> None:
-    replica = follow()
     app = await start(replica)
     ada = await Person(app).register()
-    await caught_up(primary, replica)
+    await caught_up(app)
     with Redis.from_url(servers.redis_url) as redis:
         redis.delete(f"versions:{{{ada.id}}}")
         redis.hset(f"versions:{{{ada.id}}}", mapping={"floor": "f" * 12, "born": 1})
@@ -313,13 +327,12 @@ async def test_nobody_reads_replicas_before_a_write_said_from_where_on(
 
 
 async def test_a_write_of_a_process_without_replicas_sends_everybody_to_the_primary(
-    primary: Postgres, follow: Follow, start: Open
+    primary: Postgres, replica: Postgres, start: Open
 ) -> None:
-    replica = follow()
     app, plain = await start(replica), await start()
     ada = await Person(app).register()
     await ada.task()
-    await caught_up(primary, replica)
+    await caught_up(app)
     await ada.get("/api/tasks")
     assert replicas_of(app).counts.replica == 1
     await ada.send("POST", "/api/tasks", {"title": "Elsewhere"}, at=plain)
