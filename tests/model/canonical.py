@@ -56,13 +56,12 @@ class Canon:
                 return NOTHING
             return item if name == version else Kept(name, server, generation, value)
 
-        values, promised, replayed, gate, servers, processes, writes, reads, late, faults, _, wrong = world
+        values, promised, gate, servers, processes, writes, reads, late, faults, _, wrong = world
         if late:
             late = tuple(sorted(each._replace(token=names.get(each.token, 0)) for each in late))
         world = World(
             values,
             promised,
-            replayed,
             gate,
             tuple([_server(server, names, kept) for server in servers]),
             tuple([_process(process, kept) for process in processes]),

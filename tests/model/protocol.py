@@ -40,7 +40,6 @@ def start(scope: Scope) -> World:
     return World(
         values=zeros,
         promised=zeros,
-        replayed=0,
         gate=Gate(row, False, True),
         servers=servers,
         processes=(Process(0, lease, LAPSED, 0, (NOTHING,) * scope.fields),) * scope.processes,

@@ -124,11 +124,11 @@ def _joins(read: Read, other: Read, scope: Scope) -> bool:
 
 
 def _load(world: World, place: int, read: Read) -> Steps:
+    """Read the primary or, if that is allowed, a replica, which may be at any place from the LSN on."""
     value = world.values[read.field]
     yield f"p{read.process} loads {value}", _loaded(world, place, read, value)
-    if PRIMARY != read.lsn <= world.replayed != value:
-        name = f"p{read.process} loads {world.replayed} from the replica"
-        yield name, _loaded(world, place, read, world.replayed)
+    for replayed in range(read.lsn, value) if read.lsn != PRIMARY else ():
+        yield f"p{read.process} loads {replayed} from a replica", _loaded(world, place, read, replayed)
 
 
 def _loaded(world: World, place: int, read: Read, value: int) -> World:

@@ -1,7 +1,7 @@
 """The scripts of the gate as pure functions on one server's state, each one atomic as in Redis."""
 
 from tests.model.rules import Rules
-from tests.model.states import ENTRY, NOTHING, PRIMARY, Kept, Server, Versions, changed
+from tests.model.states import ENTRY, NOTHING, NOWHERE, PRIMARY, Kept, Server, Versions, changed
 
 CONSTANT = 1
 
@@ -44,13 +44,25 @@ def end(server: Server, writer: int, fields: tuple[int, ...], token: int, rules:
     return server._replace(versions=hash_)
 
 
+def announce(server: Server, fields: tuple[int, ...], token: int, lsn: int, rules: Rules) -> Server:
+    """Give fields new versions and raise the LSN, not knowing whose they are: the entry stays."""
+    hash_ = server.versions
+    filed = max(lsn, hash_.filed) if rules.filed_lsn_only_rises else lsn
+    return server._replace(versions=hash_._replace(fields=_renewed(hash_.fields, fields, token), filed=filed))
+
+
+def without_lsn(versions: Versions) -> Versions:
+    """Forget how far a replica has to be: something was committed, and nobody knows where."""
+    return versions._replace(filed=0, usable_at=NOWHERE)
+
+
 def file_lsn(
     before: Versions, after: Versions, writer: int, lsn: int, place: int, begun: int, rules: Rules
 ) -> Versions:
     """Raise the LSN that a replica needs to `lsn`.
 
-    It covers every write if this one was begun in this epoch (`begun`), when floor and generation were grown, and its
-    entry is still there: whatever is not known here by an entry was then committed before this one.
+    It covers every write if this one was begun in this epoch (`begun`), when floor and generation were grown, its entry
+    is still there, and nothing was forgotten since: whatever has no entry here was then committed before this one.
     """
     if rules.filed_lsn_only_rises:
         lsn = max(lsn, before.filed)
@@ -63,9 +75,8 @@ def replica_needs(versions: Versions, place: int, rules: Rules) -> int:
     """Return the LSN from which on a replica may answer a miss, or PRIMARY."""
     if not rules.replica_needs_lsn:
         return 0
-    entries = any(versions.writes) if rules.expired_entries_forbid_replicas else ENTRY in versions.writes
     known = versions.usable_at == place and not versions.young
-    return versions.filed if known and not entries else PRIMARY
+    return versions.filed if known and ENTRY not in versions.writes else PRIMARY
 
 
 def evict_hash(server: Server) -> Server:

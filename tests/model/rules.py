@@ -41,7 +41,9 @@ class Rules:
     # Replicas
     replica_needs_lsn: bool = True  # any replica may answer a miss
     filed_lsn_only_rises: bool = True  # the last `end` decides
-    expired_entries_forbid_replicas: bool = True  # an entry past its deadline is as if it were not there
+    expired_entries_void_the_lsn: bool = True  # an entry past its deadline is taken out, and that is all
+    replacement_doubts_writes: bool = True  # a write that was under way when the hash was replaced files as any other
+    unplaced_writes_void_the_lsn: bool = True  # an `end` of a process that knows no LSN leaves the filed one as it is
     only_entered_writes_file: bool = True  # an `end` files its LSN also when its entry got lost
 
 

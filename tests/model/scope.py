@@ -14,6 +14,7 @@ class Writer:
 
     fields: tuple[int, ...] = (0,)
     process: int = 0
+    files: bool = True  # it can say where in the log it was committed
 
 
 @dataclass(frozen=True, slots=True)

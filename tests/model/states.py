@@ -29,12 +29,12 @@ class Versions(NamedTuple):
     fields: tuple[int, ...]
     floor: int
     young: bool  # the floor is too young to rule out that the entry of a write under way got lost
-    writes: tuple[int, ...]  # for each writer: ENTRY, EXPIRED or 0
+    writes: tuple[int, ...]  # for each writer: ENTRY or 0
     filed: int = 0  # the highest LSN that an `end` has brought
     usable_at: int = NOWHERE  # on which server (in which epoch) it is known to cover all writes without an entry
 
 
-ENTRY, EXPIRED = 1, 2
+ENTRY = 1
 
 
 class Server(NamedTuple):
@@ -78,7 +78,9 @@ class Write(NamedTuple):
 
     step: str
     values: tuple[int, ...]  # of each field, after its commit; 0 if it does not touch it
-    server: int  # which server confirmed its begin; NOWHERE if floor or generation were young then
+    server: (
+        int  # which server confirmed its begin; NOWHERE if floor or generation were young then, or its entry is doubted
+    )
     token: int  # what its repeated attempts would send again, if they did
 
 
@@ -123,7 +125,6 @@ class World(NamedTuple):
 
     values: tuple[int, ...]
     promised: tuple[int, ...]  # the newest value of each field that somebody was told of
-    replayed: int  # how many commits the replica has
     gate: Gate
     servers: tuple[Server, ...]
     processes: tuple[Process, ...]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from tests.model import redis
 from tests.model.scope import Scope
-from tests.model.states import ENTRY, EXPIRED, LAPSED, NOTHING, NOWHERE, Process, Row, Server, Versions, World, changed
-from tests.model.writing import BEGUN, begun, ended
+from tests.model.states import ENTRY, LAPSED, NOTHING, NOWHERE, Process, Row, Server, Versions, World, changed
+from tests.model.writing import BEGUN, begun, doubted, ended
 
 Steps = Iterator[tuple[str, World]]
 
@@ -30,9 +30,7 @@ def _deadlines(world: World, scope: Scope) -> Steps:
         versions = server.versions
         for writer, entry in enumerate(versions.writes):
             if entry == ENTRY and (scope.late_commits or _may_expire(world, scope, writer)):
-                after = EXPIRED if scope.replica else 0
-                aged = versions._replace(writes=changed(versions.writes, writer, after))
-                yield f"w{writer}'s entry expires", _with_versions(world, place, aged)
+                yield f"w{writer}'s entry expires", _expired(world, scope, place, writer)
         old_enough = scope.late_commits or _outlasted(world, server)
         if versions.young and (old_enough or not scope.rules.floor_outlives_transaction):
             yield "the floor is grown", _with_versions(world, place, versions._replace(young=False))
@@ -40,6 +38,15 @@ def _deadlines(world: World, scope: Scope) -> Steps:
     outlasted = (gate.rested or not scope.lease) and _outlasted(world, world.servers[gate.row.server])
     if gate.young and (scope.late_commits or outlasted):
         yield "the generation is grown", world._replace(gate=world.gate._replace(young=False))
+
+
+def _expired(world: World, scope: Scope, place: int, writer: int) -> World:
+    """Take out an entry past its deadline; where its write was committed, nobody knows any more."""
+    versions = world.servers[place].versions
+    aged = versions._replace(writes=changed(versions.writes, writer, 0))
+    if scope.replica and scope.rules.expired_entries_void_the_lsn:
+        return _with_versions(doubted(world), place, redis.without_lsn(aged))
+    return _with_versions(world, place, aged)
 
 
 def _may_expire(world: World, scope: Scope, writer: int) -> bool:
@@ -62,8 +69,6 @@ def _sight(world: World, scope: Scope) -> Steps:
     """Somebody sees PostgreSQL's newest values: by a read that is not kept, or by a write that changes nothing."""
     if scope.monotonic and world.promised != world.values:
         yield "somebody sees the primary", world._replace(promised=world.values)
-    if scope.replica and world.replayed < world.values[0]:
-        yield "the replica replays a commit", world._replace(replayed=world.replayed + 1)
 
 
 def _memory_losses(world: World, scope: Scope) -> Steps:
@@ -82,7 +87,8 @@ def _memory_losses(world: World, scope: Scope) -> Steps:
         if faults.replace and server.versions.floor:
             replaced = changed(world.servers, place, redis.replace_hash(server, world.fresh, scope.rules))
             left = faults._replace(replace=faults.replace - 1)
-            yield "the hash is replaced", world._replace(servers=replaced, faults=left, fresh=world.fresh + 1)
+            told = doubted(world) if scope.replica and scope.rules.replacement_doubts_writes else world
+            yield "the hash is replaced", told._replace(servers=replaced, faults=left, fresh=world.fresh + 1)
 
 
 def _without_body(world: World, place: int, field: int) -> World:

@@ -55,6 +55,8 @@ WEAKENINGS = (
     _without("replay_announces", "a replay that announces nothing", "late-commits"),
     _without("replica_needs_lsn", "a replica without a look at its LSN", "replica"),
     _without("filed_lsn_only_rises", "the last end decides the LSN", "replica"),
-    _without("expired_entries_forbid_replicas", "a replica in spite of an expired entry", "replica"),
+    _without("expired_entries_void_the_lsn", "a replica in spite of an expired entry", "replica"),
+    _without("replacement_doubts_writes", "an LSN filed by a write that the replaced hash knew", "replica-replaced"),
+    _without("unplaced_writes_void_the_lsn", "a write without an LSN leaves the filed one", "replica-unplaced"),
     _without("only_entered_writes_file", "an LSN filed by a write whose entry got lost", "replica"),
 )

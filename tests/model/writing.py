@@ -70,15 +70,22 @@ def ended(world: World, scope: Scope, writer: int, place: int, token: int = 0) -
         token, world = _token(world, scope, writer)
     before, write = world.servers[place], world.writes[writer]
     after = redis.end(before, writer, scope.writers[writer].fields, token, scope.rules)
-    if scope.replica and write.values[0]:
+    if scope.replica and write.values[0] and scope.writers[writer].files:
         filed = redis.file_lsn(
             before.versions, after.versions, writer, write.values[0], place, write.server, scope.rules
         )
         after = after._replace(versions=filed)
+    elif scope.replica and write.values[0] and scope.rules.unplaced_writes_void_the_lsn:
+        after, world = after._replace(versions=redis.without_lsn(after.versions)), doubted(world)
     for field in scope.sessions:
         if not scope.rules.session_copies_compared and field in scope.writers[writer].fields:
             after = redis.store(after, field, NOTHING)
     return world._replace(servers=changed(world.servers, place, after))
+
+
+def doubted(world: World) -> World:
+    """Keep the writes under way from vouching for what they have not seen: something committed is known nowhere."""
+    return world._replace(writes=tuple([write._replace(server=NOWHERE) for write in world.writes]))
 
 
 def _token(world: World, scope: Scope, writer: int) -> tuple[int, World]:

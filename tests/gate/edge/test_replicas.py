@@ -12,7 +12,7 @@ from redis import Redis
 
 from taskapi.app import App
 from taskapi.config import DatabaseSettings, Secret
-from taskapi.kit.database import position, read_past
+from taskapi.kit.database import Transaction, position, read_past
 from taskapi.kit.database.replicas import Replicas
 from taskapi.migrations import run as migrations
 from tests.gate.edge.doors import Person, open_door, settings_of
@@ -122,9 +122,7 @@ async def caught_up(app: App) -> None:
     await until(look, PATIENT)
 
 
-async def test_a_replica_that_keeps_up_answers_nine_of_ten_misses(
-    primary: Postgres, replica: Postgres, start: Open
-) -> None:
+async def test_a_replica_that_keeps_up_answers_nine_of_ten_misses(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada = await Person(app).register()
     path = await ada.task()
@@ -176,9 +174,7 @@ async def test_whoever_wrote_reads_that_and_nobody_goes_back_while_replicas_lag(
     assert sum(count.replica for count in counts) == 0, "no replica can have had what was written"
 
 
-async def test_what_was_written_long_ago_is_read_on_a_replica_that_lags(
-    primary: Postgres, replica: Postgres, start: Open
-) -> None:
+async def test_what_was_written_long_ago_is_read_on_a_replica_that_lags(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada, grace = await Person(app).register(), await Person(app).register()
     path = await ada.task()
@@ -192,7 +188,7 @@ async def test_what_was_written_long_ago_is_read_on_a_replica_that_lags(
     assert replicas_of(app).counts.replica == before + 1
 
 
-async def test_a_replica_beyond_the_bound_is_left_out(primary: Postgres, replica: Postgres, start: Open) -> None:
+async def test_a_replica_beyond_the_bound_is_left_out(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada = await Person(app).register()
     await caught_up(app)
@@ -206,9 +202,7 @@ async def test_a_replica_beyond_the_bound_is_left_out(primary: Postgres, replica
     await used_are(app, 1)
 
 
-async def test_a_replica_that_is_killed_is_left_out_and_taken_back(
-    primary: Postgres, replica: Postgres, start: Open
-) -> None:
+async def test_a_replica_that_is_killed_is_left_out_and_taken_back(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada = await Person(app).register()
     path = await ada.task()
@@ -229,9 +223,7 @@ async def test_a_replica_that_is_killed_is_left_out_and_taken_back(
     assert replicas_of(app).counts.replica == before + 1
 
 
-async def test_a_read_that_a_replica_breaks_off_is_repeated_on_the_primary(
-    primary: Postgres, replica: Postgres, start: Open, database: str
-) -> None:
+async def test_a_read_that_a_replica_breaks_off_is_repeated_on_the_primary(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     reading = asyncio.create_task(read_slowly(app, await now_at(app)))
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(40)%' AND pid <> pg_backend_pid()"
@@ -245,7 +237,7 @@ async def test_a_read_that_a_replica_breaks_off_is_repeated_on_the_primary(
     assert replicas_of(app).counts.failed == 1
 
 
-async def test_a_replica_that_stands_still_holds_nobody_up(primary: Postgres, replica: Postgres, start: Open) -> None:
+async def test_a_replica_that_stands_still_holds_nobody_up(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada = await Person(app).register()
     await caught_up(app)
@@ -264,7 +256,7 @@ async def test_a_replica_that_stands_still_holds_nobody_up(primary: Postgres, re
     await used_are(app, 1)
 
 
-async def test_what_a_replica_lacks_is_asked_of_the_primary(primary: Postgres, replica: Postgres, start: Open) -> None:
+async def test_what_a_replica_lacks_is_asked_of_the_primary(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     past = await now_at(app)
     await caught_up(app)
@@ -275,8 +267,19 @@ async def test_what_a_replica_lacks_is_asked_of_the_primary(primary: Postgres, r
     assert (replicas_of(app).counts.failed, replicas_of(app).reports[0].in_use) == (1, True)
 
 
+async def test_what_a_look_saw_is_asked_again_where_it_matters(replica: Postgres, start: Open) -> None:
+    app = await start(replica)
+    await replica.ask("SELECT pg_wal_replay_pause()")
+    await Person(app).register()
+    looked_at = replicas_of(app)._replicas[0]
+    assert looked_at._seen is not None
+    looked_at._seen = looked_at._seen._replace(place=2**60)  # as if the server had been restarted since
+    assert await read(app, await now_at(app), "SELECT pg_is_in_recovery()") is False
+    assert replicas_of(app).counts.lagging == 1
+
+
 async def test_a_replica_that_was_promoted_is_left_out_and_so_is_what_follows_it(
-    primary: Postgres, follow: Follow, start: Open, folder: Path
+    follow: Follow, start: Open, folder: Path
 ) -> None:
     replica = follow()
     app = await start(replica)
@@ -284,6 +287,7 @@ async def test_a_replica_that_was_promoted_is_left_out_and_so_is_what_follows_it
     await caught_up(app)
     await replica.ask("SELECT pg_promote()")
     await used_are(app, 0)
+    assert replicas_of(app)._replicas[0].state == "follows nobody"
     assert (await ada.get("/api/tasks")).status == 200
     with running(folder, "of_another", replica) as follower:
         other = await start(follower, used=False)
@@ -314,7 +318,7 @@ async def test_a_primary_that_was_restarted_keeps_its_replica(
 
 
 async def test_nobody_reads_replicas_before_a_write_said_from_where_on(
-    primary: Postgres, replica: Postgres, start: Open, servers: Servers
+    replica: Postgres, start: Open, servers: Servers
 ) -> None:
     app = await start(replica)
     ada = await Person(app).register()
@@ -327,7 +331,7 @@ async def test_nobody_reads_replicas_before_a_write_said_from_where_on(
 
 
 async def test_a_write_of_a_process_without_replicas_sends_everybody_to_the_primary(
-    primary: Postgres, replica: Postgres, start: Open
+    replica: Postgres, start: Open
 ) -> None:
     app, plain = await start(replica), await start()
     ada = await Person(app).register()
@@ -338,6 +342,23 @@ async def test_a_write_of_a_process_without_replicas_sends_everybody_to_the_prim
     await ada.send("POST", "/api/tasks", {"title": "Elsewhere"}, at=plain)
     assert len((await ada.get("/api/tasks")).json()["items"]) == 2
     assert (replicas_of(app).counts.replica, replicas_of(app).counts.none_filed) == (1, 1)
+
+
+async def test_the_position_of_a_write_lies_behind_its_commit(replica: Postgres, start: Open) -> None:
+    app = await start(replica)
+    places: list[bytes] = []
+
+    async def before(transaction: Transaction) -> None:
+        places.append(await now_at(app))
+
+    async def after(transaction: Transaction) -> None:
+        places.append(transaction.position)
+
+    ada = await Person(app).register()
+    app.rooms.database.hooks.before_commit.append(before)
+    app.rooms.database.hooks.after_commit.append(after)
+    await ada.task()
+    assert places[0] < places[1]
 
 
 async def test_who_has_no_replicas_pays_nothing_for_them(start: Open) -> None:
