@@ -67,7 +67,7 @@ class App(Edge):
     def _replicas(self) -> list[health.Replica]:
         return [
             health.Replica(
-                state="in-use" if report.in_use else "left-out",
+                state="used" if report.in_use else "unused",
                 latency_ms=round(report.latency * 1000, 1),
                 lag_seconds=round(report.seconds_behind, 1),
                 lag_bytes=report.bytes_behind,

@@ -127,6 +127,20 @@ FAULTS = (
         "tests/gate/test_admission.py",
     ),
     Fault(
+        "a replica answers only what it has replayed",
+        "kit/database/replica.py",
+        "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1",
+        "SELECT pg_is_in_recovery() AND $1::pg_lsn IS NOT NULL",
+        "tests/gate/edge/test_replicas.py -k asked_again",
+    ),
+    Fault(
+        "from where on a replica may answer is never lowered",
+        "gate/lua/end.lua",
+        "if filed and string.sub(filed, 13) > position then",
+        "if false then",
+        "tests/gate/test_scripts.py -k highest_position",
+    ),
+    Fault(
         "nobody serves what is kept without a permission that lasts",
         "gate/lease.py",
         "return self.now() < self._until and server == self._server is not None",

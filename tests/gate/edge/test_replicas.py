@@ -197,7 +197,7 @@ async def test_a_replica_beyond_the_bound_is_left_out(replica: Postgres, start: 
     await replica.ask("SELECT pg_wal_replay_pause()")
     await ada.task()
     await used_are(app, 0)
-    assert (await ask(app, "GET", "/api/health")).json()["replicas"][0]["state"] == "left-out"
+    assert (await ask(app, "GET", "/api/health")).json()["replicas"][0]["state"] == "unused"
     await replica.ask("SELECT pg_wal_replay_resume()")
     await used_are(app, 1)
 
@@ -213,7 +213,7 @@ async def test_a_replica_that_is_killed_is_left_out_and_taken_back(replica: Post
         assert (await ada.get(f"/api/tasks?limit={limit}")).status == 200
     await used_are(app, 0)
     health = await ask(app, "GET", "/api/health")
-    assert (health.status, health.json()["replicas"][0]["state"]) == (200, "left-out")
+    assert (health.status, health.json()["replicas"][0]["state"]) == (200, "unused")
     assert str(replica.port).encode() not in health.body
     replica.start()
     await used_are(app, 1)
