@@ -12,6 +12,7 @@ from redis import Redis
 
 from taskapi.app import App
 from taskapi.config import DatabaseSettings, Secret
+from taskapi.errors import Conflict
 from taskapi.kit.database import Transaction, position, read_past
 from taskapi.kit.database.replicas import Replicas
 from taskapi.migrations import run as migrations
@@ -359,6 +360,22 @@ async def test_the_position_of_a_write_lies_behind_its_commit(replica: Postgres,
     app.rooms.database.hooks.after_commit.append(after)
     await ada.task()
     assert places[0] < places[1]
+
+
+async def test_a_write_that_failed_keeps_nobody_from_replicas(replica: Postgres, start: Open) -> None:
+    app = await start(replica)
+    ada = await Person(app).register()
+    path = await ada.task()
+    await caught_up(app)
+
+    async def fail(transaction: Transaction) -> None:
+        raise Conflict("Not today.")
+
+    app.rooms.database.hooks.before_commit.append(fail)
+    assert (await ada.send("PATCH", path, {"title": "Other"})).status == 409
+    app.rooms.database.hooks.before_commit.remove(fail)
+    assert (await ada.get(path)).json()["title"] == "Buy milk"
+    assert replicas_of(app).counts.replica == 1
 
 
 async def test_who_has_no_replicas_pays_nothing_for_them(start: Open) -> None:
