@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from math import ceil
 from typing import Any
 
 from litestar import Litestar, Router
@@ -68,8 +69,8 @@ class App(Edge):
         return [
             health.Replica(
                 state="used" if report.in_use else "unused",
-                latency_ms=round(report.latency * 1000, 1),
-                lag_seconds=round(report.seconds_behind, 1),
+                latency_ms=ceil(report.latency * 1000),
+                lag_seconds=ceil(report.seconds_behind),
                 lag_bytes=report.bytes_behind,
             )
             for report in self.rooms.database.replicas.reports

@@ -36,8 +36,8 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A read replica; where it is and what is wrong with it is in the log, not here."""
 
     state: Annotated[Literal["used", "unused"], msgspec.Meta(description="Whether it is read from.")]
-    latency_ms: Annotated[float, msgspec.Meta(description="Milliseconds that it took to answer last.")]
-    lag_seconds: Annotated[float, msgspec.Meta(description="For how long it has lacked something, when it answered.")]
+    latency_ms: Annotated[int, msgspec.Meta(description="Milliseconds that it took to answer last.")]
+    lag_seconds: Annotated[int, msgspec.Meta(description="For how long it has lacked something, when it answered.")]
     lag_bytes: Annotated[int, msgspec.Meta(description="How much of the log it had still to replay.")]
 
 
