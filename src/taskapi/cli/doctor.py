@@ -102,17 +102,16 @@ async def _clock(settings: Settings) -> Finding:
 async def _connections(settings: Settings) -> Finding:
     address = url.parse(_revealed(settings.database.url))
     processes, pool = settings.processes, address.connection_limit or settings.database.database_pool
-    wanted = processes * (pool + GATE_CONNECTIONS)
+    beside = GATE_CONNECTIONS + (1 if settings.database.read_urls else 0)  # whoever reads replicas watches the primary
+    wanted = processes * (pool + beside)
     allowed, reserved = await _allowed_connections(settings)
     free = allowed - reserved - COMMAND_CONNECTIONS
-    state = f"{processes} × ({pool} + {GATE_CONNECTIONS}) = {wanted} wanted"
+    state = f"{processes} × ({pool} + {beside}) = {wanted} wanted"
     if address.pgbouncer:
         share = f"its default_pool_size may be up to {free}, its max_client_conn has to be at least {wanted}"
         return Finding("connections", True, f"{state} of PgBouncer; {share}")
     state += f", {free} free: {allowed} less {reserved} reserved and {COMMAND_CONNECTIONS} for commands"
-    return Finding(
-        "connections", wanted <= free, state, _fewer(address, free // processes - GATE_CONNECTIONS, wanted - free)
-    )
+    return Finding("connections", wanted <= free, state, _fewer(address, free // processes - beside, wanted - free))
 
 
 def _fewer(address: url.DatabaseUrl, pool: int, missing: int) -> str:

@@ -72,3 +72,9 @@ def test_pgbouncer_is_recognised_where_the_address_does_not_say_so(servers: Serv
 def test_a_way_past_pgbouncer_needs_one() -> None:
     with pytest.raises(SettingsInvalid, match="DATABASE_DIRECT_URL"):
         check_addresses(Settings(database=DatabaseSettings(direct_url=Secret("postgresql://db/tasks"))))
+
+
+def test_replicas_are_not_read_through_pgbouncer() -> None:
+    pooled = Secret("postgresql://replica/tasks?pgbouncer=true")
+    with pytest.raises(SettingsInvalid, match="DATABASE_READ_URL"):
+        check_addresses(Settings(database=DatabaseSettings(read_urls=(Secret("postgresql://other/tasks"), pooled))))

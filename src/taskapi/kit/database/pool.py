@@ -39,7 +39,7 @@ class Database:
         self._settings = settings
         self._limits = limits(self._address, settings)
         self._wait = self._address.pool_timeout or settings.database_wait
-        self.replicas = replicas_of(settings, self.lone(CONNECT_SECONDS), self._server_settings())
+        self.replicas = replicas_of(settings, self.lone(CONNECT_SECONDS), self._address.schema)
         self.hooks.notes_positions = len(self.replicas) > 0
         self._opened: asyncpg.Pool[Any] | None = None
         self._waiting = 0

@@ -17,6 +17,7 @@ from taskapi.config import DatabaseSettings
 from taskapi.kit.database import url
 from taskapi.kit.database.connection import ReadConnection, StatementCounter
 from taskapi.kit.database.course import Course, Whereabouts
+from taskapi.kit.database.limits import limits
 from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.repeating import Repeating, ReplicaCounts, Turn
 from taskapi.kit.database.replica import LOOK_SECONDS, Replica, Report, State
@@ -119,12 +120,13 @@ class Replicas:
         self._course.take(Whereabouts(row["cluster"], row["timeline"], row["place"]), moment)
 
 
-def replicas_of(settings: DatabaseSettings, primary: LoneConnection, server_settings: dict[str, str]) -> Replicas:
-    """Return the replicas that the settings name; `server_settings` are those of every connection."""
+def replicas_of(settings: DatabaseSettings, primary: LoneConnection, schema: str | None) -> Replicas:
+    """Return the replicas that the settings name; `schema` is the primary's, for those whose address names none."""
     course = Course()
     made = []
     for number, address in enumerate(settings.read_urls, 1):
         place = url.parse(address.reveal())
+        own = limits(place._replace(schema=place.schema or schema), settings)
         pool = {
             "dsn": place.dsn,
             "min_size": 0,
@@ -132,9 +134,9 @@ def replicas_of(settings: DatabaseSettings, primary: LoneConnection, server_sett
             "timeout": CONNECT_SECONDS,
             "command_timeout": settings.statement_timeout + 1,
             "reset": _leave_as_it_is,
-            "server_settings": server_settings,
+            **own.options,
         }
-        watch = LoneConnection(place.dsn, server_settings, LOOK_SECONDS)
+        watch = LoneConnection(place.dsn, own, LOOK_SECONDS)
         made.append(Replica(number, pool, watch, course, settings.database_read_lag))
     return Replicas(primary, course, made)
 

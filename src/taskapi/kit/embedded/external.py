@@ -36,6 +36,8 @@ def check_addresses(settings: Settings) -> None:
             url.parse(address.reveal() if address else "postgresql://")
         except ValueError as error:
             raise SettingsInvalid(f"{name}: {error}") from None
+    if any(url.parse(address.reveal()).pgbouncer for address in given.read_urls):
+        raise SettingsInvalid("DATABASE_READ_URL: is read without PgBouncer, behind which nobody knows who answers")
     if given.direct_url is not None and given.url is None:
         raise SettingsInvalid("DATABASE_DIRECT_URL: is of no use without DATABASE_URL")
     try:
