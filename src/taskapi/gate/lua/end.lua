@@ -10,7 +10,10 @@ if not floor then
 end
 local place, kept, own, lost = ARGV[3], writes_under_way(writing, ARGV[1])
 if place == '' then
-    lost, kept = true, doubted(kept)
+    lost = true
+    if kept ~= '' then
+        kept = doubted(kept)
+    end
 end
 if filed and lost then
     redis.call('HDEL', KEYS[1], 'lsn')
