@@ -34,10 +34,10 @@ development := $(runtime) --group dev -c requirements.lock
 quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 8 --ignore tests/model --ignore tests/chaos
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test prove check fmt migrate bench fuzz chaos revocation model coverage ci lock
+.PHONY: help run dev test prove check fmt migrate bench fuzz chaos revocation model deploy-test coverage ci lock
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
 
 run: $(VENV)/runtime.stamp ## Start everything and serve the API
 	@exec $(bin)/task-api serve $(ARGS)
@@ -74,6 +74,9 @@ revocation: $(VENV)/development.stamp ## End 10,000 sessions through one process
 
 model: $(VENV)/development.stamp ## Walk every state of the cache protocol, and of thirty weakened ones
 	@$(bin)/python -m tests.model $(ARGS)
+
+deploy-test: $(VENV)/development.stamp ## Build the image and run the compose files; asks for a Docker engine
+	@$(bin)/python -m tests.deploy $(ARGS)
 
 coverage: $(VENV)/development.stamp ## Run the tests and demand 95 % of lines and of branches
 	@$(bin)/coverage erase

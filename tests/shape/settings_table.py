@@ -29,6 +29,15 @@ EXAMPLE_HEAD = """\
 # Every setting with its default. Copy this file to `.env` and uncomment what you change.
 # Nothing has to be set: `task-api serve` then starts its own servers and makes its own secret.
 """
+EXAMPLE_CONTAINERS = """\
+# === Containers (docker compose); the two secrets are required there ===
+# Password of PostgreSQL's user `postgres`, letters and digits: `openssl rand -hex 24`.
+#DB_PASSWORD=
+# Port that nginx is published on; with an address, `127.0.0.1:8080`, to that address only.
+#HTTP_PORT=80
+# Tag of the image task-api.
+#TASK_API_VERSION=latest
+"""
 
 
 def render_page() -> str:
@@ -38,7 +47,8 @@ def render_page() -> str:
 
 def render_example() -> str:
     """Return .env.example: every setting commented out, with what it means."""
-    return "\n".join([EXAMPLE_HEAD, *(_examples(title, rows) for title, rows in _rooms())])
+    rooms = [_examples(title, rows) for title, rows in _rooms()]
+    return "\n".join([EXAMPLE_HEAD, *rooms, EXAMPLE_CONTAINERS])
 
 
 def write() -> None:

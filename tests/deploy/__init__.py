@@ -1,0 +1,1 @@
+"""The files by which the program is deployed: what they promise, checked by the tools that read them."""

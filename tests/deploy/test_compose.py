@@ -1,0 +1,157 @@
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from tests.deploy.composition import BASE, DEVELOPMENT, FILES, SCALE, SECRETS, TLS, Tree, Unset, load, seconds, services
+
+PRODUCTION = services(BASE, SCALE, TLS)
+WRITABLE = {"postgres": "/var/lib/postgresql", "postgres-replica": "/var/lib/postgresql", "redis": "/data"}
+"""Where a server keeps what must outlive it."""
+
+POOL, MOST_INSTANCES = 10, 10
+
+
+@cache
+def compose() -> tuple[str, ...]:
+    """Return the command that reads compose files, by either of its names."""
+    for command in (("docker", "compose"), ("docker-compose",)):
+        if (
+            shutil.which(command[0])
+            and subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0
+        ):
+            return command
+    pytest.skip("neither `docker compose` nor `docker-compose` is installed")
+
+
+def option(service: Tree, name: str) -> str:
+    """Return the value of a PostgreSQL setting on the command line."""
+    found = [part.split("=", 1)[1] for part in service["command"] if part.startswith(f"{name}=")]
+    return str(found[0])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_file_keeps_to_the_compose_specification(path: Path) -> None:
+    PyCompose.from_yaml(yaml.safe_dump(load(path)))
+
+
+def test_the_specification_refuses_a_mistake() -> None:
+    with pytest.raises(ValueError, match="red_only"):
+        PyCompose.from_yaml("services: {app: {image: app, red_only: true}}")
+
+
+@pytest.mark.parametrize("files", [(BASE,), (DEVELOPMENT,), (BASE, SCALE), (BASE, TLS), (BASE, SCALE, TLS)], ids=str)
+def test_compose_reads_what_is_meant(files: tuple[Path, ...]) -> None:
+    command = [*compose(), *(part for path in files for part in ("-f", str(path))), "config", "--quiet"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, env=SECRETS | {"PATH": "/usr/bin:/bin"})
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("secret", ["DB_PASSWORD", "JWT_SECRET"])
+def test_a_secret_has_no_default(secret: str) -> None:
+    given = {name: value for name, value in SECRETS.items() if name != secret}
+    with pytest.raises(Unset, match=secret):
+        load(BASE, variables=given)
+
+
+def test_nothing_but_nginx_is_published() -> None:
+    assert {name for name, service in PRODUCTION.items() if "ports" in service} == {"nginx"}
+
+
+def test_development_listens_to_this_machine_only() -> None:
+    ports = [port for service in services(DEVELOPMENT).values() for port in service["ports"]]
+    assert sorted(ports) == ["127.0.0.1:5432:5432", "127.0.0.1:6379:6379"]
+
+
+def test_the_servers_of_the_data_cannot_be_reached_from_nginx() -> None:
+    networks = load(BASE)["networks"]
+    assert networks["data"] == {"internal": True}
+    assert PRODUCTION["nginx"]["networks"] == ["edge"]
+    assert all(service["networks"] == ["data"] for name, service in PRODUCTION.items() if name not in ("nginx", "app"))
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCTION))
+def test_a_container_can_do_no_more_than_it_has_to(name: str) -> None:
+    service = PRODUCTION[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "/tmp" in service["tmpfs"]  # noqa: S108 - a place in a container
+    assert service.get("user") or service["image"].startswith("task-api:"), "root"
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCTION))
+def test_a_container_has_limits(name: str) -> None:
+    limits = PRODUCTION[name]["deploy"]["resources"]["limits"]
+    assert {"memory", "pids"} <= limits.keys()
+    assert PRODUCTION[name]["logging"]["options"]["max-size"]
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCTION.keys() - {"migrate"}))
+def test_a_service_says_when_it_is_well_and_comes_back(name: str) -> None:
+    service = PRODUCTION[name]
+    assert service["restart"] == "unless-stopped"
+    assert "healthcheck" in service
+    assert not service["healthcheck"].get("disable")
+
+
+def test_data_is_kept_in_named_volumes() -> None:
+    volumes = load(BASE, SCALE)["volumes"].keys()
+    for name, folder in WRITABLE.items():
+        kept = [volume.partition(":")[0] for volume in PRODUCTION[name]["volumes"] if volume.endswith(f":{folder}")]
+        assert kept, name
+        assert set(kept) <= volumes
+
+
+def test_everything_waits_until_what_it_needs_is_there() -> None:
+    gates = {
+        (name, needed): gate["condition"]
+        for name, service in services(BASE).items()
+        for needed, gate in service.get("depends_on", {}).items()
+    }
+    assert gates == {
+        ("migrate", "postgres"): "service_healthy",
+        ("migrate", "redis"): "service_healthy",
+        ("app", "postgres"): "service_healthy",
+        ("app", "redis"): "service_healthy",
+        ("app", "migrate"): "service_completed_successfully",
+        ("nginx", "app"): "service_healthy",
+    }
+
+
+def test_an_instance_has_neither_name_nor_port_of_its_own() -> None:
+    assert not {"container_name", "ports"} & PRODUCTION["app"].keys()
+
+
+def test_an_instance_may_finish_what_it_has_begun() -> None:
+    app = PRODUCTION["app"]
+    assert seconds(app["stop_grace_period"]) > int(app["environment"]["TASK_API_SHUTDOWN_GRACE"]) + 10
+
+
+def test_there_are_connections_for_ten_instances_and_ten_that_take_over() -> None:
+    primary, replica = (int(option(PRODUCTION[name], "max_connections")) for name in ("postgres", "postgres-replica"))
+    assert primary >= 2 * POOL * MOST_INSTANCES
+    assert replica >= primary, "or the replica refuses to start"
+
+
+def test_the_scaled_file_has_the_limits_of_the_guide() -> None:
+    deploy = PRODUCTION["app"]["deploy"]
+    assert deploy["replicas"] == 3
+    assert {"cpus": "0.5", "memory": "512M"}.items() <= deploy["resources"]["limits"].items()
+    assert deploy["resources"]["reservations"] == {"cpus": "0.25", "memory": "256M"}
+
+
+def test_files_that_are_mounted_exist() -> None:
+    mounted = [
+        volume.partition(":")[0]
+        for service in PRODUCTION.values()
+        for volume in service.get("volumes", ())
+        if volume.startswith("./")
+    ]
+    assert mounted
+    assert all((BASE.parent / path).is_file() for path in mounted)

@@ -1,0 +1,152 @@
+"""People who use the API without a pause while something is done to it: nine reads for each write, each write keyed.
+
+It runs in a thread of its own. Afterwards it knows what was answered, how long the longest answer took, and compares
+what the API holds with what it has confirmed.
+"""
+
+import asyncio
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+
+import httpx
+import msgspec
+
+Act = Callable[[], Awaitable[httpx.Response]]
+READS_PER_WRITE = 9
+LONGEST = 30
+
+
+class Person:
+    """One account with a client of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.client = httpx.AsyncClient(base_url=url, timeout=LONGEST)
+        self.confirmed: set[str] = set()
+
+    async def arrive(self) -> None:
+        """Register and log in."""
+        account = {"email": f"{secrets.token_hex(8)}@example.org", "password": secrets.token_urlsafe(16)}
+        (await self.client.post("/api/auth/register", json=account | {"name": "Ada"})).raise_for_status()
+        answer = await self.client.post("/api/auth/login", json=account)
+        self.client.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['token']}"
+
+    async def read(self) -> httpx.Response:
+        """Read the newest tasks."""
+        return await self.client.get("/api/tasks?limit=20")
+
+    async def write(self) -> httpx.Response:
+        """Make a task whose title nobody else uses."""
+        title = secrets.token_hex(8)
+        answer = await self.client.post("/api/tasks", json={"title": title}, headers={"Idempotency-Key": title})
+        if answer.status_code == 201:
+            self.confirmed.add(title)
+        return answer
+
+    async def held(self) -> Counter[str]:
+        """Return how often the API has a task of each title."""
+        titles: Counter[str] = Counter()
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"limit": "200"} | ({"cursor": cursor} if cursor else {})
+            page = (await self.client.get("/api/tasks", params=query)).raise_for_status().json()
+            titles.update(task["title"] for task in page["items"])
+            cursor = page["nextCursor"]
+        return titles
+
+
+class Outcome(msgspec.Struct):
+    """What people saw."""
+
+    answered: int = 0
+    failures: list[str] = []
+    longest: float = 0
+    written: int = 0
+    lost: int = 0
+    doubled: int = 0
+
+    def __str__(self) -> str:
+        """One line for a report."""
+        return (
+            f"{self.answered} answers, {len(self.failures)} failures, longest {self.longest:.2f} s; "
+            f"{self.written} writes confirmed, {self.lost} lost, {self.doubled} doubled"
+        )
+
+    def is_clean(self) -> bool:
+        """Say whether nobody saw a fault."""
+        return not (self.failures or self.lost or self.doubled)
+
+
+class Traffic:
+    """Traffic for as long as the block lasts; `outcome` is complete after it."""
+
+    def __init__(self, url: str, people: int = 8) -> None:
+        self.outcome = Outcome()
+        self._url = url
+        self._people = people
+        self._over = threading.Event()
+        self._begun = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Traffic":
+        """Return once everybody is logged in."""
+        self._thread.start()
+        self._begun.wait(120)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it, and count."""
+        self._over.set()
+        self._thread.join(120)
+        if self._error is not None and error is None:
+            raise self._error
+
+    def for_seconds(self, seconds: float) -> None:
+        """Let it go on for a while."""
+        self._over.wait(seconds)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._all())
+        except BaseException as error:
+            self._error = error
+            self._begun.set()
+
+    async def _all(self) -> None:
+        people = [Person(self._url) for _ in range(self._people)]
+        for person in people:
+            await person.arrive()
+        self._begun.set()
+        await asyncio.gather(*(self._use(person) for person in people))
+        for person in people:
+            self._compare(person, await person.held())
+            await person.client.aclose()
+
+    async def _use(self, person: Person) -> None:
+        while not self._over.is_set():
+            for _ in range(READS_PER_WRITE):
+                await self._note("read", person.read)
+            await self._note("write", person.write)
+
+    async def _note(self, what: str, act: Act) -> None:
+        began = time.monotonic()
+        try:
+            answer = await act()
+        except httpx.TransportError as error:
+            self.outcome.failures.append(f"{what}: {error!r}")
+        else:
+            if answer.status_code not in (200, 201):
+                self.outcome.failures.append(f"{what}: {answer.status_code} {answer.text[:200]}")
+        self.outcome.answered += 1
+        self.outcome.longest = max(self.outcome.longest, time.monotonic() - began)
+
+    def _compare(self, person: Person, held: Counter[str]) -> None:
+        self.outcome.written += len(person.confirmed)
+        self.outcome.lost += len(person.confirmed - held.keys())
+        self.outcome.doubled += sum(count > 1 for count in held.values())
