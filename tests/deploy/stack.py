@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 
-from tests.deploy.composition import BASE, SCALE
 from tests.shape.source import ROOT
 from tests.system.launch import free_port
 from tests.waiting import eventually
@@ -22,19 +21,25 @@ services:
 """
 """Nobody is limited while we measure."""
 
+ELSEWHERE = """
+services:
+  postgres: {ports: !override ["127.0.0.1::5432"]}
+  redis: {ports: !override ["127.0.0.1::6379"]}
+"""
+"""Free ports for the developers' servers, since somebody may be using theirs."""
+
 
 class Stack:
-    """Containers of all services; `scaled` adds the file with replicas."""
+    """The containers of some compose files with an addition."""
 
-    def __init__(self, folder: Path, *, scaled: bool = False) -> None:
+    def __init__(self, folder: Path, *files: Path, addition: str = MEASURING) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.project = f"task-api-check-{secrets.token_hex(3)}"
-        measuring = folder / "measuring.yml"
-        measuring.write_text(MEASURING, encoding="utf-8")
-        files = [BASE, *([SCALE] if scaled else ()), measuring]
+        added = folder / "addition.yml"
+        added.write_text(addition, encoding="utf-8")
         self._command = ["docker", "compose", "--project-directory", str(ROOT), "-p", self.project]
-        self._command += [part for path in files for part in ("-f", str(path))]
+        self._command += [part for path in (*files, added) for part in ("-f", str(path))]
         self._environment = os.environ | {
             "DB_PASSWORD": secrets.token_hex(16),
             "JWT_SECRET": secrets.token_hex(32),
