@@ -1,7 +1,7 @@
 # The image of the Task API: the program and what it needs to run, without the servers that it brings to a laptop.
 #
 # It wants DATABASE_URL, REDIS_URL and JWT_SECRET, runs as nobody in particular and writes nothing outside /tmp. The same
-# files give the same layers, byte for byte: what is copied has the time SOURCE_DATE_EPOCH, and the final stage runs nothing.
+# files give the same layers: what is copied has the time SOURCE_DATE_EPOCH, and the final stage runs nothing.
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
@@ -27,29 +27,28 @@ RUN only() { awk "/^[a-z]/ { named = /^($1)==/ } named" requirements.lock; }; \
     but() { awk "/^[a-z]/ { named = /^($1)==/ } !named" requirements.lock; }; \
     only "$BUILDERS" >builders.lock; \
     but "$SERVERS|$EXAMPLES|$BUILDERS" >image.lock; \
-    python -m venv --without-pip /opt/task-api; \
+    python -m venv --without-pip /task-api; \
     pip install --quiet --no-compile --no-deps --require-hashes -r builders.lock; \
-    pip --python /opt/task-api/bin/python install --quiet --no-compile --no-deps --require-hashes -r image.lock; \
-    find /opt/task-api -name '*.so' -exec strip --strip-unneeded {} +; \
-    find /opt/task-api \( -name '*-es-bundle*' -o -name '*.js.map' -o -name '*.py[xd]' -o -name '*.pxd' -o -name '*.[ch]' \) -type f -delete
+    pip --python /task-api/bin/python install --quiet --no-compile --no-deps --require-hashes -r image.lock; \
+    find /task-api -name '*.so' -exec strip --strip-unneeded {} +; \
+    find /task-api -type f \( -name '*-es-bundle*' -o -name '*.js.map' -o -name '*.py[xd]' -o -name '*.pxd' \
+        -o -name '*.[ch]' \) -delete
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 ARG SOURCE_DATE_EPOCH=0
 # What the program imports is compiled here, the standard library too: the official images come without, and a read-only
 # file system cannot keep what a start compiles. Nothing checks it against its source, since nobody edits an image.
-RUN export SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX=/opt/task-api/compiled; \
+RUN export SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX=/task-api/compiled; \
     pip wheel --quiet --no-deps --no-build-isolation --wheel-dir . .; \
-    pip --python /opt/task-api/bin/python install --quiet --no-compile --no-deps ./task_api-*.whl; \
-    /opt/task-api/bin/python -c "import sys, taskapi.__main__, taskapi.app, taskapi.worker; \
+    pip --python /task-api/bin/python install --quiet --no-compile --no-deps ./task_api-*.whl; \
+    /task-api/bin/python -c "import sys, taskapi.__main__, taskapi.app, taskapi.worker; \
         files = {getattr(module, '__file__', None) or '' for module in list(sys.modules.values())}; \
         print(*sorted(file for file in files if file.endswith('.py')), sep='\n')" >imported; \
-    /opt/task-api/bin/python -m compileall -q --invalidation-mode unchecked-hash -i imported; \
-    echo 'task-api:x:1001:1001::/tmp:/usr/sbin/nologin' >>/etc/passwd; \
-    echo 'task-api:x:1001:' >>/etc/group; \
-    find /opt/task-api /etc/passwd /etc/group -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+    /task-api/bin/python -m compileall -q --invalidation-mode unchecked-hash -i imported; \
+    find /task-api -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
-FROM python:${PYTHON}-slim
+FROM python:${PYTHON}-slim AS program
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Task API" \
@@ -57,12 +56,12 @@ LABEL org.opencontainers.image.title="Task API" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
-COPY --from=build /etc/passwd /etc/group /etc/
-COPY --from=build /opt/task-api /opt/task-api
-ENV PATH=/opt/task-api/bin:$PATH \
+# At the root: a folder of the base image that something is copied into would get the time of the build.
+COPY --from=build /task-api /task-api
+ENV PATH=/task-api/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONPYCACHEPREFIX=/opt/task-api/compiled \
+    PYTHONPYCACHEPREFIX=/task-api/compiled \
     PYTHONUNBUFFERED=1 \
     TASK_API_HOST=0.0.0.0 \
     PORT=3000
@@ -70,7 +69,7 @@ USER 1001:1001
 WORKDIR /tmp
 EXPOSE 3000
 # The slim image has neither curl nor wget. Readiness, since what waits for this container wants to send it requests.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=180s --retries=5 \
     CMD ["python", "-PSc", "import os, socket, sys; s = socket.create_connection(('127.0.0.1', int(os.environ['PORT'])), 4); s.sendall(b'GET /api/health/ready HTTP/1.0\\r\\n\\r\\n'); sys.exit(b' 200 ' not in s.recv(64))"]
 # Without a shell in between the server is process 1: SIGTERM reaches it, and it finishes what it has begun.
 ENTRYPOINT ["task-api"]
