@@ -304,3 +304,9 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 def test_each_worker_of_each_instance_is_a_process() -> None:
     assert load({}, dotenv=NOWHERE).processes == 1
     assert load({"TASK_API_INSTANCES": "4", "TASK_API_WORKERS": "3"}, dotenv=NOWHERE).processes == 12
+
+
+def test_variables_that_kubernetes_adds_for_a_service_are_left_alone() -> None:
+    load({"TASK_API_SERVICE_PORT": "tcp://10.0.0.1:80", "TASK_API_SERVICE_SERVICE_HOST": "10.0.0.1"}, dotenv=NOWHERE)
+    with pytest.raises(SettingsInvalid, match="TASK_API_SERVICES"):
+        load({"TASK_API_SERVICES": "auth"}, dotenv=NOWHERE)

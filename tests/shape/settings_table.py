@@ -20,7 +20,7 @@ Every setting is an environment variable; a `.env` file in the working directory
 environment wins. An empty value counts as unset. A wrong value, or an unknown variable that starts with
 `TASK_API_`, stops the start and says why. `task-api doctor` looks at the values in use.
 
-`python -m tests.shape.settings_table` writes this page from `src/taskapi/config.py`; a test fails if it lags.
+`python -m tests.shape.settings_table` writes this page from `src/taskapi/config/settings.py`; a test fails if it lags.
 """
 
 
