@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,11 @@ def folder() -> Iterator[Path]:
 def test_a_start_migrates_past_it_and_serves_through_it(folder: Path, servers: Servers) -> None:
     direct = servers.create_database()
     with pgbouncer(direct, size=2) as pooled:
-        settings = {"DATABASE_URL": pooled, "DATABASE_DIRECT_URL": direct, "REDIS_URL": servers.redis_url}
+        settings: dict[str, Any] = {
+            "DATABASE_URL": pooled,
+            "DATABASE_DIRECT_URL": direct,
+            "REDIS_URL": servers.redis_url,
+        }
         with started(folder, TASK_API_WORKERS="2", **settings) as program, Client(program.url) as ada:
             assert run.status(direct).is_current
             assert ada.register("ada").status_code == 201
@@ -38,8 +43,8 @@ def test_a_start_migrates_past_it_and_serves_through_it(folder: Path, servers: S
 def test_a_start_that_may_not_migrate_says_what_is_missing(folder: Path, servers: Servers) -> None:
     direct = servers.create_database()
     with pgbouncer(direct, size=2) as pooled:
-        settings = {"DATABASE_URL": pooled, "REDIS_URL": servers.redis_url}
-        with Launched(folder, DATABASE_URL=pooled, REDIS_URL=servers.redis_url) as program:
+        settings: dict[str, Any] = {"DATABASE_URL": pooled, "REDIS_URL": servers.redis_url}
+        with Launched(folder, **settings) as program:
             assert program.process.wait(60) == 2
             assert "set DATABASE_DIRECT_URL to the address of PostgreSQL itself" in program.err
         run.upgrade(direct)

@@ -5,6 +5,7 @@ goes in order: readiness fails, requests in flight finish, then the port closes.
 every worker; it must never import the app, the servers' start or the migrations.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -127,8 +128,9 @@ class HttpServer(MPServer):
         """Let the load balancer see that this process is about to stop, then stop."""
         self.main_loop_interrupt.clear()
         for worker in self.wrks:
-            if worker.is_alive():  # type: ignore[no-untyped-call]
-                os.kill(worker.inner.pid, STOPPING)
+            with contextlib.suppress(ProcessLookupError):  # it may have ended this moment
+                if worker.is_alive():  # type: ignore[no-untyped-call]
+                    os.kill(worker.inner.pid, STOPPING)
         self.main_loop_interrupt.wait(self._drain_seconds)
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
