@@ -66,6 +66,7 @@ def test_what_was_saved_is_restored_where_a_person_says(
     assert call("backup", str(path)).exit_code == 0
     elsewhere = servers.create_database()
     monkeypatch.setenv("DATABASE_URL", elsewhere)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")  # where nobody is: a restore needs no Redis
     result = call("restore", str(path))
     assert result.exit_code == 0, result.output
     assert "everybody has to log in again" in result.output
