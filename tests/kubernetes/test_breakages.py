@@ -5,13 +5,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from taskapi.config import SettingsInvalid, load
 from tests.kubernetes import agreement, hardening, wiring
-from tests.kubernetes.agreement import SECRETS
 from tests.kubernetes.cluster import Cluster, Manifest, overlay
 from tests.kubernetes.schemas import VERSIONS, refusals
 from tests.kubernetes.test_manifests import Rule
-from tests.shape.source import ROOT
 
 
 class Breakage(NamedTuple):
@@ -198,8 +195,3 @@ def test_a_field_that_kubernetes_does_not_know_is_refused(version: str) -> None:
     unknown = server("a typing error", wiring.a_migration_ends, lambda found: pod(found).update(gracePeriodSeconds=45))
     (refusal,) = refusals(broken(unknown), version)
     assert "gracePeriodSeconds" in refusal
-
-
-def test_what_kubernetes_would_add_for_a_service_stops_the_start() -> None:
-    with pytest.raises(SettingsInvalid, match="TASK_API_SERVICE_SERVICE_HOST"):
-        load({"TASK_API_SERVICE_SERVICE_HOST": "10.96.0.17", **SECRETS}, dotenv=ROOT / "no.env")
