@@ -187,8 +187,8 @@ def test_no_read_waits_long_for_a_frozen_instance(house: House) -> None:
         answers = [client.get("/api/health/live") for _ in range(30)]
     assert {answer.status_code for answer in answers} == {200}
     waits = [answer.elapsed.total_seconds() for answer in answers]
-    assert max(waits) < 2
-    assert sum(wait > 1 for wait in waits) <= 1, "it is left out after the first"
+    assert max(waits) < 10, "it was waited for"  # 1.5 s, and what a busy machine adds
+    assert sum(wait > 1 for wait in waits) <= 1 + sum(waits) / 5, "it is left out for five seconds after each"
     assert stopped.requests, "it was asked"
 
 
