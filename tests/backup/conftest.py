@@ -7,7 +7,6 @@ import pytest
 from msgspec import structs
 
 from taskapi.config import Secret, Settings
-from taskapi.migrations import run
 from tests.house import House, serving
 from tests.people import Client
 from tests.servers import Servers
@@ -16,9 +15,7 @@ from tests.servers import Servers
 @pytest.fixture
 def url(servers: Servers) -> str:
     """A migrated database of its own."""
-    address = servers.create_database()
-    run.upgrade(address)
-    return address
+    return servers.create_migrated_database()
 
 
 @pytest.fixture

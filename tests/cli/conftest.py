@@ -6,7 +6,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from taskapi.__main__ import app
-from taskapi.migrations import run
 from tests.servers import Servers
 
 Call = Callable[..., Result]
@@ -15,9 +14,7 @@ Call = Callable[..., Result]
 @pytest.fixture
 def database(servers: Servers) -> str:
     """The address of a migrated database of its own."""
-    url = servers.create_database()
-    run.upgrade(url)
-    return url
+    return servers.create_migrated_database()
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """What each process does every second: renew its permission to serve, look who Redis is, announce, open, close."""
 
-import asyncio
-import random
-from collections.abc import Awaitable, Callable
-
 from taskapi.errors import Overloaded
 from taskapi.gate.lease import OTHER_REDIS, Lease
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.relay import Relay
 from taskapi.gate.writes import Writes
+from taskapi.kit.rounds import repeat
 from taskapi.kit.telemetry import logger
 
 EVERY_SECONDS = 1.0
@@ -25,11 +22,11 @@ class Keeper:
 
     async def renew(self) -> None:
         """Renew the permission to serve, for ever."""
-        await _repeat(self._lease.refresh, spread=0.0)
+        await repeat(self._lease.refresh, EVERY_SECONDS, _tell)
 
     async def keep(self) -> None:
         """Do the rest, for ever."""
-        await _repeat(self.look_after, spread=0.2)
+        await repeat(self.look_after, EVERY_SECONDS, _tell, spread=0.2)
 
     async def look_after(self) -> None:
         """Close a gate that stands on another Redis than this one, open a closed one, announce what is forgotten."""
@@ -48,14 +45,6 @@ class Keeper:
             await self._relay.open_gate(server)
 
 
-async def _repeat(work: Callable[[], Awaitable[object]], spread: float) -> None:
-    was_well = True
-    while True:
-        try:
-            await work()
-            was_well = True
-        except Exception as error:
-            if was_well and not isinstance(error, Overloaded):
-                logger("taskapi.gate").warning("the gate could not look after itself", reason=repr(error))
-            was_well = False
-        await asyncio.sleep(EVERY_SECONDS * random.uniform(1 - spread, 1 + spread))  # noqa: S311 - spreads load
+def _tell(error: Exception) -> None:
+    if not isinstance(error, Overloaded):
+        logger("taskapi.gate").warning("the gate could not look after itself", reason=repr(error))

@@ -18,7 +18,7 @@ from taskapi.kit.clock import Clock
 from taskapi.kit.database import deferral, url
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
-from taskapi.kit.database.limits import TRANSACTION_SECONDS, bound_transactions, limits
+from taskapi.kit.database.limits import TRANSACTION_SECONDS, bound_transactions, leave_as_it_is, limits
 from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.replicas import replicas_of, wanted
 from taskapi.kit.database.transaction import Around, Transaction, Unit
@@ -137,10 +137,6 @@ class Database:
             timeout=CONNECT_SECONDS,
             command_timeout=seconds + 1,
             init=None if self._address.pgbouncer else bound_transactions,
-            reset=_leave_as_it_is,
+            reset=leave_as_it_is,
             **self._limits.options,
         )
-
-
-async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Spare the round trip of a reset: no statement of ours leaves anything behind on a connection."""

@@ -6,21 +6,20 @@ row, whatever a write reads – is the primary's. A read that fails on a replica
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
-from typing import Any, Final
-
-import asyncpg
+from typing import Final
 
 from taskapi.config import DatabaseSettings
 from taskapi.kit.database import url
 from taskapi.kit.database.connection import ReadConnection, StatementCounter
 from taskapi.kit.database.course import Course, Whereabouts
-from taskapi.kit.database.limits import limits
+from taskapi.kit.database.limits import leave_as_it_is, limits
 from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.repeating import Repeating, ReplicaCounts, Turn
 from taskapi.kit.database.replica import LOOK_SECONDS, Replica, Report, State
+from taskapi.kit.rounds import repeat
 from taskapi.kit.telemetry import logger
 
 CONNECT_SECONDS = 2
@@ -73,7 +72,7 @@ class Replicas:
     def open(self) -> None:
         """Watch them from now on, each in a task of its own, so that none delays the look at another."""
         looks = [self._look_at_primary, *(replica.look for replica in self._replicas)] if self._replicas else []
-        self._tasks = [asyncio.create_task(_repeat(look)) for look in looks]
+        self._tasks = [asyncio.create_task(repeat(look, LOOK_AGAIN_SECONDS, _tell)) for look in looks]
 
     async def close(self) -> None:
         """Stop watching and close all connections."""
@@ -133,7 +132,7 @@ def replicas_of(settings: DatabaseSettings, primary: LoneConnection, schema: str
             "max_size": place.connection_limit or settings.database_read_pool,
             "timeout": CONNECT_SECONDS,
             "command_timeout": settings.statement_timeout + 1,
-            "reset": _leave_as_it_is,
+            "reset": leave_as_it_is,
             **own.options,
         }
         watch = LoneConnection(place.dsn, own, LOOK_SECONDS)
@@ -141,18 +140,5 @@ def replicas_of(settings: DatabaseSettings, primary: LoneConnection, schema: str
     return Replicas(primary, course, made)
 
 
-async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Spare the round trip of a reset: no statement of ours leaves anything behind on a connection."""
-
-
-async def _repeat(look: Callable[[], Awaitable[None]]) -> None:
-    was_well = True
-    while True:
-        try:
-            await look()
-            was_well = True
-        except Exception as error:
-            if was_well:
-                logger("taskapi.database").warning("the replicas cannot be looked after", reason=repr(error))
-            was_well = False
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+def _tell(error: Exception) -> None:
+    logger("taskapi.database").warning("the replicas cannot be looked after", reason=repr(error))
