@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from taskapi.__main__ import app as program
 from taskapi.app import api_document
-from taskapi.config import SettingsInvalid, load, variables
+from taskapi.config import DatabaseSettings, Secret, SettingsInvalid, load, variables
 from taskapi.http.health import CHECK_SECONDS
 from tests.kubernetes.cluster import K8S, Cluster, Pod
 from tests.shape.source import ROOT
@@ -20,8 +20,8 @@ SECRETS = {
     "REDIS_URL": "redis://:password@redis-service:6379",
     "JWT_SECRET": "x" * 48,
 }
-LONE_CONNECTIONS = 1
-"""What a process holds besides its pool, for its permission to serve from the cache."""
+LONE_CONNECTIONS = DatabaseSettings(read_urls=(Secret("postgresql://replica"),)).connections_beside_pool
+"""What a process holds besides its pool; the Secret may name replicas."""
 
 USERS_CONNECTIONS = 97
 """Of PostgreSQL's 100 by default, three are kept for superusers."""

@@ -13,7 +13,6 @@ from taskapi.cli.servers import resolved_settings
 from taskapi.config import SHORTEST_SECRET, Secret, Settings
 from taskapi.errors import Error
 from taskapi.kit.database import url
-from taskapi.kit.embedded.servers import GATE_CONNECTIONS
 from taskapi.kit.redis import Redis
 from taskapi.migrations import run
 
@@ -102,7 +101,7 @@ async def _clock(settings: Settings) -> Finding:
 async def _connections(settings: Settings) -> Finding:
     address = url.parse(_revealed(settings.database.url))
     processes, pool = settings.processes, address.connection_limit or settings.database.database_pool
-    beside = GATE_CONNECTIONS + (1 if settings.database.read_urls else 0)  # whoever reads replicas watches the primary
+    beside = settings.database.connections_beside_pool
     wanted = processes * (pool + beside)
     allowed, reserved = await _allowed_connections(settings)
     free = allowed - reserved - COMMAND_CONNECTIONS

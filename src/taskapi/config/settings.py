@@ -94,6 +94,11 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True, rename=_named(DATABASE
     statement_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds that one SQL statement may take.")] = 5
 
     @property
+    def connections_beside_pool(self) -> int:
+        """How many a process holds to the primary besides its pool: the gate's, and one to watch it for replicas."""
+        return 2 if self.read_urls else 1
+
+    @property
     def direct(self) -> Secret | None:
         """Where to reach PostgreSQL itself."""
         return self.direct_url or self.url

@@ -25,8 +25,6 @@ from taskapi.kit.embedded.guard import Guard, ServerPlan
 from taskapi.kit.embedded.leftovers import stop_leftovers
 from taskapi.kit.embedded.programs import find_postgres, find_valkey
 
-GATE_CONNECTIONS = 1
-"""Of a worker, outside its pool."""
 SPARE_CONNECTIONS = 20
 """Beyond what the workers use: the command line, a second worker during a change-over, a person with psql."""
 LEAST_CONNECTIONS = 50
@@ -143,7 +141,8 @@ class EmbeddedServers:
         return postgres.plan(program, data, sockets, log, account, connections=connections, durable=self._durable)
 
     def _pooled_connections(self) -> int:
-        return self._settings.server.workers * (self._settings.database.database_pool + GATE_CONNECTIONS)
+        database = self._settings.database
+        return self._settings.server.workers * (database.database_pool + database.connections_beside_pool)
 
     def _valkey(self, place: Folders, sockets: Path, account: Account | None) -> ServerPlan:
         program = find_valkey(account, place.programs)
