@@ -138,12 +138,7 @@ def _current_task() -> asyncio.Task[Any]:
 
 
 def _chosen_id(scope: Scope) -> str:
-    for name, _ in scope["headers"]:
-        if name == b"x-request-id":
-            return _given_id(scope) or REQUEST_ID % random.getrandbits(128)
-    return REQUEST_ID % random.getrandbits(128)
-
-
-def _given_id(scope: Scope) -> str | None:
     given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    return given[0].decode() if len(given) == 1 and ACCEPTABLE_ID.fullmatch(given[0]) else None
+    if len(given) == 1 and ACCEPTABLE_ID.fullmatch(given[0]):
+        return given[0].decode()
+    return REQUEST_ID % random.getrandbits(128)
