@@ -74,7 +74,7 @@ def left(sql: Sql, answers: list[httpx.Response]) -> None:
 def test_two_who_put_each_other_out_leave_one(
     only: None, ada: Client, grace: Client, sql: Sql, change: dict[str, object]
 ) -> None:
-    for _ in range(50):
+    for _ in range(15):
         promote(sql, ada, grace)
         answers = at_once(
             lambda: ada.patch(f"/api/users/{grace.id}", json=change),
@@ -84,7 +84,7 @@ def test_two_who_put_each_other_out_leave_one(
 
 
 def test_two_who_both_step_down_leave_one(only: None, ada: Client, grace: Client, sql: Sql) -> None:
-    for _ in range(50):
+    for _ in range(15):
         promote(sql, ada, grace)
         answers = at_once(
             lambda: ada.patch(f"/api/users/{ada.id}", json={"role": "user"}),
