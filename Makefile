@@ -30,8 +30,8 @@ compile := pip compile --quiet --universal --python-version 3.11 --generate-hash
 runtime := $(compile) pyproject.toml --group build
 development := $(runtime) --group dev -c requirements.lock
 
-# A test process more than there are cores: many tests wait for programs that start or stop.
-quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 8 --ignore tests/model --ignore tests/chaos
+# Two test processes more than there are cores: many tests wait for programs that start or stop.
+quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses 8 --ignore tests/model --ignore tests/chaos
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev test prove check fmt migrate bench fuzz chaos revocation model deploy-test coverage ci lock
