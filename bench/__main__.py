@@ -65,7 +65,7 @@ def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) ->
     shapes.record(ours, person, folder / "recorded")
     bare = stack.enter_context(serving("bench.app:create_bare", {"RECORDED": str(folder / "recorded")}, SERVER_CPU))
     return [
-        *(Measurement(bare, shape) for _, shape in shapes.bare()),
+        *(Measurement(bare, shape) for shape in shapes.bare(person)),
         *(Measurement(guide, shape) for shape in shapes.guide_way(follower)),
         *(Measurement(ours, shape) for shape in shapes.ours(person, guest)),
     ]
@@ -79,9 +79,8 @@ def _measured(measurements: list[Measurement], redis: Redis) -> list[Row]:
         print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
     rows = {name: median_row(name, found) for name, found in rounds.items()}
     rows |= _at_half(measurements, redis, rows["list-cached"].requests_per_second / 2)
-    partners = {partner: shape.name for partner, shape in shapes.bare()}
     for name, row in rows.items():
-        bare = rows[partners.get(name, "bare")]
+        bare = rows[shapes.BARE.get(name, "bare")]
         row.times_bare = round(row.cpu_microseconds_per_request / bare.cpu_microseconds_per_request, 2)
     return list(rows.values())
 

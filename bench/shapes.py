@@ -11,6 +11,9 @@ from bench.load import Shape
 
 LIST = "/api/tasks?status=done"
 AT_ONCE = 64
+BARE = {"list-cached": "bare", "task-cached": "bare-task", "not-modified": "bare-not-modified"}
+"""The row of the bare application that a row is compared with, if it is not `bare`."""
+
 ITS_OWN = frozenset({"date", "server", "x-request-id"})
 """Headers that the server adds by itself, or that the bare application has no reason to send."""
 
@@ -56,12 +59,13 @@ def record(base_url: str, person: Person, file: Path) -> None:
     file.write_bytes(msgspec.msgpack.encode(recorded))
 
 
-def bare() -> list[tuple[str, Shape]]:
-    """Return the bare application's requests, each with the name of the row it is compared with."""
+def bare(person: Person) -> list[Shape]:
+    """Return the bare application's requests, with the same headers: the server hands them on, whoever needs them."""
+    known = {**person.headers, "If-None-Match": '"1"'}
     return [
-        ("list-cached", Shape(name="bare", paths=["/list"], connections=AT_ONCE)),
-        ("task-cached", Shape(name="bare-task", paths=["/task"], connections=AT_ONCE)),
-        ("not-modified", Shape(name="bare-not-modified", paths=["/not-modified"], connections=AT_ONCE)),
+        Shape(name="bare", paths=["/list"], headers=person.headers, connections=AT_ONCE),
+        Shape(name="bare-task", paths=["/task"], headers=person.headers, connections=AT_ONCE),
+        Shape(name="bare-not-modified", paths=["/not-modified"], headers=known, connections=AT_ONCE),
     ]
 
 

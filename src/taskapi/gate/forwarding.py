@@ -10,6 +10,7 @@ from taskapi.gate.answers import Answer, answer
 from taskapi.http.authentication import CALLER
 from taskapi.http.context import request_id
 from taskapi.http.hardening import Header, harden
+from taskapi.http.headers import TABLE
 from taskapi.http.lifetime import right_until
 
 CONDITION = b"if-none-match"
@@ -32,7 +33,7 @@ async def taken_down(router: ASGIApp, scope: Scope, caller: Principal) -> Answer
     It is made from a copy of the scope: whoever sent the request may be gone before it is there.
     """
     headers = [header for header in scope["headers"] if header[0] != CONDITION]
-    copy = cast(Any, {**scope, "headers": headers, "state": {}, CALLER: caller})
+    copy = cast(Any, {**scope, "headers": headers, TABLE: None, "state": {}, CALLER: caller})
     taken = _Taken()
     await router(copy, _without_body(), taken)
     return answer(taken.status, taken.headers, taken.body, request_id(), right_until(copy))

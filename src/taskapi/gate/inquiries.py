@@ -6,9 +6,7 @@ take – the router is asked to, and nothing of it is kept.
 """
 
 import re
-from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import cast
 
 from litestar.types import Scope
 
@@ -22,6 +20,7 @@ from taskapi.gate.limits import Limits, policy_header
 from taskapi.gate.routes import Route
 from taskapi.http.conditional import LONGEST, not_modified
 from taskapi.http.hardening import Header
+from taskapi.http.headers import Headers
 from taskapi.kit.remembered import Remembered
 
 HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
@@ -33,7 +32,6 @@ MOST = 8_192
 LONGEST_QUERY = 256
 """Bytes of a query that is remembered."""
 
-Headers = Mapping[bytes, bytes]
 Kind = tuple[Caller, Route, str, bytes, bool]
 
 
@@ -63,7 +61,7 @@ class Inquiries:
         """Return what this request asks."""
         query = scope["query_string"] if route.cache is not None else b""
         kind = (caller, route, item, query, self._limits.exempts_address(scope))
-        if route.cache is not None and not self._is_usual(scope, headers):
+        if route.cache is not None and not self._is_usual(headers):
             return self._made(kind, None)
         inquiry = self._known.find(kind)
         if inquiry is None:
@@ -84,7 +82,7 @@ class Inquiries:
         )
         return Inquiry(self._gate.form(question), policy_header(counters))
 
-    def _is_usual(self, scope: Scope, headers: Headers) -> bool:
+    def _is_usual(self, headers: Headers) -> bool:
         """Say whether no header keeps the gate from answering; the router has to look at others."""
         host = headers.get(b"host", b"")
         if host != self._usual_host:
@@ -94,15 +92,7 @@ class Inquiries:
         condition = headers.get(CONDITION)
         if condition is not None and not (len(condition) <= LONGEST and _is_readable(condition)):
             return False
-        return not is_repeated(scope, headers, b"host", CONDITION)
-
-
-def is_repeated(scope: Scope, headers: Headers, *names: bytes) -> bool:
-    """Say whether a header of one of these names was sent more than once."""
-    sent = cast(Collection[tuple[bytes, bytes]], scope["headers"])
-    if len(headers) == len(sent):  # nearly always
-        return False
-    return any(sum(each == name for each, _ in sent) > 1 for name in names)
+        return not headers.repeats(b"host", CONDITION)
 
 
 @lru_cache(1024)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from litestar import Litestar
 from litestar.enums import ScopeType
-from litestar.types import Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 
 from taskapi.contracts.identity import Principal
 from taskapi.errors import Error, Overloaded, Unauthenticated
@@ -18,13 +18,14 @@ from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
 from taskapi.gate.forwarding import CONDITION, adding
 from taskapi.gate.gate import Gate
-from taskapi.gate.inquiries import Inquiries, is_repeated
+from taskapi.gate.inquiries import Inquiries
 from taskapi.gate.limits import Limits, policy_header, refusal, state_header
 from taskapi.gate.responses import BYPASS, HIT_MEMORY, HIT_REDIS, MISS, Found, Responses, Wanted
 from taskapi.gate.routes import Route, Routes
 from taskapi.http.conditional import not_modified
 from taskapi.http.context import request_id
 from taskapi.http.hardening import Hardened, Header
+from taskapi.http.headers import headers_of
 from taskapi.http.problems import send_error
 
 AUTHORIZATION = b"authorization"
@@ -72,11 +73,11 @@ class Entrance:
             await self._router(scope, receive, adding(send, told))
 
     async def _serve_caller(self, scope: Scope, receive: Receive, send: Send, route: Route, item: str) -> None:
-        headers = dict(scope["headers"])
+        headers = headers_of(scope)
         told: list[Header] = []
         try:
             caller = self._callers.find(headers.get(AUTHORIZATION))
-            if caller is None or is_repeated(scope, headers, AUTHORIZATION):
+            if caller is None or headers.repeats(AUTHORIZATION):
                 raise Unauthenticated
             inquiry = self._inquiries.find(scope, headers, route, item, caller)
             held = None if inquiry.key is None else self._responses.held(inquiry.key)
@@ -96,7 +97,9 @@ class Entrance:
             await send_error(send, error, told)
             return
         if found is not None:
-            await self._send(send, *found, headers.get(CONDITION), told)
+            start, body = self._messages(*found, headers.get(CONDITION), told)
+            await send(start)
+            await send(body)
         else:
             await self._forward(scope, receive, send, route, admission.principal, told)
 
@@ -109,9 +112,9 @@ class Entrance:
         scope["user"] = caller
         await self._router(scope, receive, adding(send, told) if told else send)
 
-    async def _send(
-        self, send: Send, prepared: Prepared, origin: Header, condition: bytes | None, told: list[Header]
-    ) -> None:
+    def _messages(
+        self, prepared: Prepared, origin: Header, condition: bytes | None, told: list[Header]
+    ) -> tuple[Message, Message]:
         self.served[origin[1]] += 1
         if condition is not None and prepared.etag is not None and _is_known(condition, prepared.etag):
             status, headers, content = 304, prepared.unchanged, b""
@@ -121,8 +124,7 @@ class Entrance:
             status, content = prepared.answer.status, prepared.answer.content(request_id())
             headers = prepared.headers_for(content)
         start = {"type": "http.response.start", "status": status, "headers": Hardened((*headers, origin, *told))}
-        await send(cast(Any, start))
-        await send({"type": "http.response.body", "body": content, "more_body": False})
+        return cast(Any, start), {"type": "http.response.body", "body": content, "more_body": False}
 
 
 def _reason(admission: Admission) -> Error:

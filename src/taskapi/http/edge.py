@@ -18,6 +18,7 @@ from taskapi.http import problems
 from taskapi.http.context import ACCEPTABLE_ID, set_request_id
 from taskapi.http.deadlines import Deadlines
 from taskapi.http.hardening import harden
+from taskapi.http.headers import headers_of
 from taskapi.kit.telemetry import FrequentLog, Line, logger
 
 ALWAYS_ADMITTED = "/api/health"
@@ -138,7 +139,8 @@ def _current_task() -> asyncio.Task[Any]:
 
 
 def _chosen_id(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    if len(given) == 1 and ACCEPTABLE_ID.fullmatch(given[0]):
-        return given[0].decode()
+    headers = headers_of(scope)
+    given = headers.get(b"x-request-id")
+    if given is not None and ACCEPTABLE_ID.fullmatch(given) and not headers.repeats(b"x-request-id"):
+        return given.decode()
     return REQUEST_ID % random.getrandbits(128)
