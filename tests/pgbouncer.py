@@ -1,6 +1,5 @@
 """A PgBouncer in transaction mode before a test process's PostgreSQL, where one is installed."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -9,14 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
 from taskapi.kit.embedded.account import identity, server_account
+from tests.programs import program
 from tests.servers import data_folder
 from tests.waiting import eventually
-
-PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
 
 CONFIGURATION = """
 [databases]
@@ -38,9 +33,9 @@ PORT = 6432
 def pgbouncer(url: str, *, size: int, options: str = "") -> Iterator[str]:
     """Put PgBouncer, with `size` connections for each database and user, before the server at `url`.
 
-    Gives the new address; `options` are those of its connections to the server.
+    Skips where it is not installed. Gives the new address; `options` are those of its connections to the server.
     """
-    assert PROGRAM is not None
+    installed = program("pgbouncer")
     parts = urlsplit(url)
     with data_folder() as parent:
         folder, account = parent / "pgbouncer", server_account("nobody")
@@ -52,7 +47,7 @@ def pgbouncer(url: str, *, size: int, options: str = "") -> Iterator[str]:
         (folder / "ini").write_text(text)
         if account is not None:
             shutil.chown(folder, account.uid, account.gid)
-        process = subprocess.Popen([PROGRAM, "--quiet", str(folder / "ini")], **identity(account))
+        process = subprocess.Popen([installed, "--quiet", str(folder / "ini")], **identity(account))
         try:
             eventually(lambda: _answers(folder / f".s.PGSQL.{PORT}"))
             yield f"postgresql://{parts.username}@{parts.path}?host={folder}&port={PORT}&pgbouncer=true"

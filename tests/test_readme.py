@@ -1,21 +1,21 @@
 """The README's tour and the examples of docs/api.md work as they are printed, line by line."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.house import House
+from tests.programs import program
 from tests.transcripts import DOCUMENTS, Step, normalised, steps, typed
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("bash") and shutil.which("curl") and shutil.which("python3")),
-    reason="the examples are typed into bash and want curl and python3",
-)
+TYPED = ("bash", "curl", "python3")
+"""Programs that the examples run."""
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_what_the_document_prints_is_what_its_commands_print(document: Path, house: House) -> None:
+    for name in TYPED:
+        program(name)
     written = steps(document)
     commands = [step.command for step in written]
     outputs = typed(commands, house.url)

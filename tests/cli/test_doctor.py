@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from tests.cli.conftest import Call
-from tests.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.servers import Servers
 
 
@@ -84,7 +84,6 @@ def test_a_pool_that_the_address_sizes_is_advised_about_there(
     assert "Lower ?connection_limit= in DATABASE_URL" in call("doctor").output
 
 
-@needs_pgbouncer
 def test_pgbouncer_is_looked_at_and_wants_a_way_past_it(
     call: Call, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

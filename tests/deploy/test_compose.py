@@ -19,7 +19,10 @@ POOL, MOST_INSTANCES = 10, 10
 
 @cache
 def compose() -> tuple[str, ...]:
-    """Return the command that reads compose files, by either of its names."""
+    """Return the command that reads compose files, by either of its names.
+
+    Unlike other programs it may be missing in CI too: it comes with Docker, and the specification is checked without.
+    """
     for command in (("docker", "compose"), ("docker-compose",)):
         if (
             shutil.which(command[0])

@@ -14,6 +14,7 @@ from tests.deploy.balancer import Balancer, balancing, problems_of
 from tests.deploy.strangers import dying, frozen, polite, slow, stranger, talkative
 from tests.house import House
 from tests.people import Client
+from tests.programs import program
 from tests.shape.source import ROOT
 from tests.system.launch import free_port
 from tests.waiting import eventually
@@ -47,13 +48,19 @@ def visitor(nginx: Balancer) -> Iterator[Client]:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a certificate for this machine and its key."""
     folder = tmp_path_factory.mktemp("certificates")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command = [
+        program("openssl"),
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
-    try:
-        subprocess.run([*command, *names, *files], check=True, capture_output=True, timeout=30)
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed; it makes the certificate for this test")
+    subprocess.run([*command, *names, *files], check=True, capture_output=True, timeout=30)
     (folder / "privkey.pem").chmod(0o644)
     return folder
 

@@ -13,9 +13,9 @@ from taskapi.kit.clock import system_clock
 from taskapi.kit.database import Database
 from taskapi.kit.database.faults import ServerRefusal
 from tests.kit.conftest import Look
-from tests.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.pgbouncer import pgbouncer
 
-pytestmark = [pytest.mark.anyio, needs_pgbouncer]
+pytestmark = pytest.mark.anyio
 SERVERS = 2
 """Connections of PgBouncer to the server; less than those to PgBouncer, so that they change hands."""
 

@@ -14,7 +14,7 @@ from tests.migrations.releases import EXPAND, newer_release
 from tests.migrations.session import sessions
 from tests.migrations.test_migrations import STEPS
 from tests.people import Client
-from tests.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.servers import Servers
 
 __all__ = ["call", "environment"]
@@ -122,7 +122,6 @@ def test_a_step_may_run_outside_a_transaction(database: str, tmp_path: Path, mon
         assert session_at(database).value(valid) is True
 
 
-@needs_pgbouncer
 def test_through_pgbouncer_a_start_looks_and_does_not_change(servers: Servers) -> None:
     url = servers.create_database()
     with pgbouncer(url, size=2) as pooled:

@@ -8,11 +8,9 @@ import pytest
 
 from taskapi.migrations import run
 from tests.people import Client
-from tests.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.servers import Servers, data_folder
 from tests.system.launch import Launched, started
-
-pytestmark = needs_pgbouncer
 
 
 @pytest.fixture

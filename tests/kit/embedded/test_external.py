@@ -6,7 +6,7 @@ import pytest
 from taskapi.config import DatabaseSettings, Secret, Settings, SettingsInvalid
 from taskapi.kit.embedded.external import check_addresses, wait_for_database, wait_for_redis
 from taskapi.kit.embedded.failures import StartFailed
-from tests.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.servers import Servers
 
 
@@ -61,7 +61,6 @@ def test_a_wrong_parameter_of_ours_is_named() -> None:
         wait_for_database("postgresql://db/tasks?connection_limit=many")
 
 
-@needs_pgbouncer
 def test_pgbouncer_is_recognised_where_the_address_does_not_say_so(servers: Servers) -> None:
     with pgbouncer(servers.create_database(), size=2) as address:
         wait_for_database(address, seconds=0)
