@@ -31,10 +31,11 @@ runtime := $(compile) pyproject.toml --group build
 development := $(runtime) --group dev -c requirements.lock
 
 # Two test processes more than there are cores: many tests wait for programs that start or stop.
-quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses 8 --ignore tests/model --ignore tests/chaos
+quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses 8 \
+	--ignore tests/model --ignore tests/chaos --ignore tests/whole
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test prove check fmt migrate bench fuzz chaos revocation model deploy-test coverage ci lock
+.PHONY: help run dev test prove check fmt migrate bench fuzz chaos revocation model test-system test-containers coverage ci lock
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -48,8 +49,9 @@ dev: $(VENV)/development.stamp ## The same, restarting whenever the code changes
 test: $(VENV)/development.stamp ## Run the tests, in parallel
 	@$(bin)/python -m pytest $(quick) $(ARGS)
 
-prove: $(VENV)/development.stamp ## Run the long proofs: every state of the cache protocol, and servers that break
+prove: $(VENV)/development.stamp ## Run the long proofs: every state of the cache protocol, servers that break, test-system
 	@$(bin)/python -m pytest -n auto --maxprocesses 8 tests/model tests/chaos $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory test-system)
 
 check: style types layers shape locks-are-fresh migrations-are-safe manifests-are-hardened workflows-are-safe ## Everything but the tests: format, lint, types, layers, budgets, docs, locks, migrations, manifests, workflows
 
@@ -75,7 +77,10 @@ revocation: $(VENV)/development.stamp ## End 10,000 sessions through one process
 model: $(VENV)/development.stamp ## Walk every state of the cache protocol, and of thirty weakened ones
 	@$(bin)/python -m tests.model $(ARGS)
 
-deploy-test: $(VENV)/development.stamp ## Build the image and run the compose files; asks for a Docker engine
+test-system: $(VENV)/development.stamp ## Break nginx's instances and servers under load, as processes
+	@$(bin)/python -m pytest -n 0 -rP tests/whole $(ARGS)
+
+test-containers: $(VENV)/development.stamp ## Build the image and run the compose files; asks for a Docker engine
 	@$(bin)/python -m tests.deploy $(ARGS)
 
 coverage: $(VENV)/development.stamp ## Run the tests and demand 95 % of lines and of branches

@@ -1,4 +1,4 @@
-"""Builds the image and runs the compose files on the Docker engine of this machine: `make deploy-test`.
+"""Builds the image and runs the compose files on the Docker engine of this machine: `make test-containers`.
 
 It takes about six minutes, keeps to a project name and a port of its own, and removes all that it has made. The
 image is left as task-api:latest.

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -43,14 +43,28 @@ class Balancer:
         return (self.folder / "access.log").read_text(encoding="utf-8")
 
 
-def rendered(folder: Path, port: int, instances: Sequence[int]) -> str:
-    """Return the configuration for these ports, with `folder` instead of the places in a container."""
+def before_ports(instances: Sequence[int]) -> str:
+    """Return the configuration for instances on these ports of this machine."""
     text = CONFIGURATION.read_text(encoding="utf-8")
     text, replaced = BY_NAME.subn(lambda found: _servers(instances, found[1]), text)
     assert replaced == 2, "the instances and their backups"
+    return re.sub(r"(?m)^ *resolver.*;$", "", text)
+
+
+def before_names(names: int, port: int) -> str:
+    """Return the configuration for instances on `port` of the addresses that the name server on port `names` gives."""
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    text, replaced = re.subn(r"server app:3000 resolve ", f"server app:{port} resolve ", text)
+    assert replaced == 2, "the instances and their backups"
+    text, replaced = re.subn(r"resolver 127\.0\.0\.11 ", f"resolver 127.0.0.1:{names} ", text)
+    assert replaced == 1, "Docker's name server"
+    return text
+
+
+def rendered(text: str, folder: Path, port: int) -> str:
+    """Return a configuration for this port, with `folder` instead of the places in a container."""
     for pattern, value in (
         (r"listen 80\b", f"listen 127.0.0.1:{port}"),
-        (r"(?m)^ *resolver.*;$", ""),
         (r"/tmp/", f"{folder}/"),  # noqa: S108 - a place in a container
         (r"/etc/nginx/server\.d/", f"{folder}/server.d/"),
         (r"/dev/stdout", f"{folder}/access.log"),
@@ -66,15 +80,20 @@ def _servers(instances: Sequence[int], options: str) -> str:
     return "\n".join(f"server 127.0.0.1:{port} {options};" for port in instances)
 
 
-@contextmanager
-def balancing(*instances: int, additions: str = "") -> Iterator[Balancer]:
+def balancing(*instances: int, additions: str = "") -> AbstractContextManager[Balancer]:
     """Run nginx before the instances; `additions` is what stands in a file of /etc/nginx/server.d."""
+    return running(before_ports(instances), additions)
+
+
+@contextmanager
+def running(text: str, additions: str = "") -> Iterator[Balancer]:
+    """Run nginx with a configuration."""
     folder = Path(tempfile.mkdtemp(prefix="task-api-nginx-"))
     folder.chmod(0o755)  # started by root, its workers are somebody else
     balancer = Balancer(folder, free_port())
     (folder / "server.d").mkdir()
     (folder / "server.d" / "additions.conf").write_text(additions, encoding="utf-8")
-    (folder / "nginx.conf").write_text(rendered(folder, balancer.port, instances), encoding="utf-8")
+    (folder / "nginx.conf").write_text(rendered(text, folder, balancer.port), encoding="utf-8")
     command = [program(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=(folder / "start.log").open("wb"))
     try:

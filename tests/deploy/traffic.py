@@ -27,7 +27,11 @@ class Person:
     def __init__(self, url: str) -> None:
         self.client = httpx.AsyncClient(base_url=url, timeout=LONGEST)
         self.confirmed: set[str] = set()
+        self.refused: str | None = None
+        """The title of a task whose making was refused for now; it may have been made all the same."""
         self.asked_again = 0
+        self.longest = 0.0
+        """Seconds until the answer of which it took most."""
 
     async def arrive(self) -> None:
         """Register and log in."""
@@ -38,19 +42,25 @@ class Person:
 
     async def read(self) -> httpx.Response:
         """Read the newest tasks."""
-        return await self.client.get("/api/tasks?limit=20")
+        return self._timed(await self.client.get("/api/tasks?limit=20"))
 
     async def write(self) -> httpx.Response:
-        """Make a task whose title nobody else uses; it is its own key."""
-        title = secrets.token_hex(8)
+        """Make a task whose title nobody else uses, the one that was refused before first; it is its own key."""
+        title = self.refused or secrets.token_hex(8)
         while True:
-            answer = await self.client.post("/api/tasks", json={"title": title}, headers={"Idempotency-Key": title})
+            headers = {"Idempotency-Key": title}
+            answer = self._timed(await self.client.post("/api/tasks", json={"title": title}, headers=headers))
+            self.refused = title if is_refusal(answer) else None
             if answer.status_code == 201:
                 self.confirmed.add(title)
             if answer.status_code != IN_USE:
                 return answer
             self.asked_again += 1
             await asyncio.sleep(int(answer.headers["Retry-After"]))
+
+    def _timed(self, answer: httpx.Response) -> httpx.Response:
+        self.longest = max(self.longest, answer.elapsed.total_seconds())
+        return answer
 
     async def held(self) -> Counter[str]:
         """Return how often the API has a task of each title."""
@@ -64,10 +74,19 @@ class Person:
         return titles
 
 
+def is_refusal(answer: httpx.Response) -> bool:
+    """Whether it says: not now, and when to come back."""
+    is_problem = answer.headers.get("Content-Type") == "application/problem+json"
+    return answer.status_code == 503 and is_problem and int(answer.headers.get("Retry-After", "0")) >= 1
+
+
 class Outcome(msgspec.Struct):
     """What people saw."""
 
-    answered: int = 0
+    answered: Counter[str] = msgspec.field(default_factory=Counter)
+    """How many reads and writes were, refusals included."""
+    refused: Counter[str] = msgspec.field(default_factory=Counter)
+    """How many of them were told to come back later."""
     failures: list[str] = []
     longest: float = 0
     written: int = 0
@@ -78,21 +97,28 @@ class Outcome(msgspec.Struct):
     def __str__(self) -> str:
         """One line for a report."""
         return (
-            f"{self.answered} answers, {len(self.failures)} failures, longest {self.longest:.2f} s; "
+            f"{self.answered.total()} answers, {self.refused.total()} refusals, {len(self.failures)} failures, "
+            f"longest {self.longest:.2f} s; "
             f"{self.written} writes confirmed ({self.asked_again} times 409 first), "
             f"{self.lost} lost, {self.doubled} doubled"
         )
 
     def is_clean(self) -> bool:
         """Say whether nobody saw a fault."""
+        return self.is_honest() and not self.refused
+
+    def is_honest(self) -> bool:
+        """Say whether people saw no other fault than being told to come back, and what was confirmed is there once."""
         return not (self.failures or self.lost or self.doubled)
 
 
 class Traffic:
     """Traffic for as long as the block lasts; `outcome` is complete after it."""
 
-    def __init__(self, url: str, people: int = 8) -> None:
+    def __init__(self, url: str, people: int = 8, pause: float = 0) -> None:
+        """Each of the people waits `pause` seconds after each answer."""
         self.outcome = Outcome()
+        self._pause = pause
         self._url = url
         self._people = people
         self._over = threading.Event()
@@ -148,12 +174,15 @@ class Traffic:
         except httpx.TransportError as error:
             self.outcome.failures.append(f"{what}: {error!r}")
         else:
-            self.outcome.longest = max(self.outcome.longest, answer.elapsed.total_seconds())
-            if answer.status_code not in (200, 201):
+            if is_refusal(answer):
+                self.outcome.refused[what] += 1
+            elif answer.status_code not in (200, 201):
                 self.outcome.failures.append(f"{what}: {answer.status_code} {answer.text[:200]}")
-        self.outcome.answered += 1
+        self.outcome.answered[what] += 1
+        await asyncio.sleep(self._pause)
 
     def _compare(self, person: Person, held: Counter[str]) -> None:
+        self.outcome.longest = max(self.outcome.longest, person.longest)
         self.outcome.written += len(person.confirmed)
         self.outcome.asked_again += person.asked_again
         self.outcome.lost += len(person.confirmed - held.keys())

@@ -25,9 +25,10 @@ OWNER = "task_api"
 class Postgres:
     """One cluster on a port of its own."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, disk: Path | None = None) -> None:
+        """Its data lies in `folder`, or on a disk of its own."""
         self.port = free_port()
-        self.data = folder / name
+        self.data = (disk or folder) / name
         self.account: Account | None = server_account("nobody")
         self._programs = find_postgres(self.account, folder / "programs", None).executable.parent
         self._log = (folder / f"{name}.log").open("ab")
@@ -51,20 +52,32 @@ class Postgres:
 
     def start(self, *options: str) -> None:
         """Start it; returns when it takes log-ins."""
+        self.launch(*options)
+        deadline = time.monotonic() + 60
+        while not self.takes_log_ins():
+            assert time.monotonic() < deadline, "PostgreSQL did not start"
+            assert not self.has_ended(), "PostgreSQL stopped while it started"
+            time.sleep(0.02)
+
+    def launch(self, *options: str) -> None:
+        """Start it and wait for nothing."""
         settings = [part for option in (*OPTIONS, *options) for part in ("-c", option)]
         command = [str(self._programs / "postgres"), "-D", str(self.data), "-p", str(self.port), *settings]
         self._process = subprocess.Popen(
             command, cwd=self.data, env=ENVIRONMENT, stdout=self._log, stderr=self._log, **identity(self.account)
         )
-        deadline = time.monotonic() + 60
-        while run([str(self._programs / "pg_isready"), "-q", "-h127.0.0.1", f"-p{self.port}"], None).returncode:
-            assert time.monotonic() < deadline, "PostgreSQL did not start"
-            assert self._process.poll() is None, "PostgreSQL stopped while it started"
-            time.sleep(0.02)
+
+    def takes_log_ins(self) -> bool:
+        """Whether it says so."""
+        return run([str(self._programs / "pg_isready"), "-q", "-h127.0.0.1", f"-p{self.port}"], None).returncode == 0
+
+    def has_ended(self) -> bool:
+        """Whether there is no process of it, yet or any more."""
+        return self._process is None or self._process.poll() is not None
 
     def start_again(self) -> None:
         """Start it unless it runs."""
-        if self._process is None or self._process.poll() is not None:
+        if self.has_ended():
             self.start()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
@@ -106,9 +119,9 @@ class Postgres:
 
 
 @contextmanager
-def running(folder: Path, name: str, primary: Postgres | None = None) -> Iterator[Postgres]:
+def running(folder: Path, name: str, primary: Postgres | None = None, disk: Path | None = None) -> Iterator[Postgres]:
     """Run a cluster, or a replica of one, for the length of the block."""
-    server = Postgres(folder, name)
+    server = Postgres(folder, name, disk)
     try:
         server.initialise() if primary is None else server.follow(primary)
         yield server

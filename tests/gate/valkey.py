@@ -45,6 +45,11 @@ class Valkey:
             assert time.monotonic() < deadline, "Valkey did not start"
             time.sleep(0.01)
 
+    def start_again(self) -> None:
+        """Start it unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         """Kill it; what it did not save is gone."""
         if self._process is not None:

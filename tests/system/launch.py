@@ -1,5 +1,6 @@
 """The whole program as a person runs it: `task-api serve` in a process of its own, on its own data folder and port."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -24,17 +25,17 @@ STOP_SECONDS = 40
 class Launched:
     """One running `task-api serve`."""
 
-    def __init__(self, folder: Path, *, port: int | None = None, **settings: str) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, host: str = "127.0.0.1", **settings: str) -> None:
         """`folder` is the data folder; `settings` are further variables."""
         self.folder = folder
         self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self._log = folder.with_name(f"{folder.name}-{self.port}")
         self._log.mkdir(exist_ok=True)
         with (self._log / "out").open("wb") as out, (self._log / "err").open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "taskapi", "serve"],
-                env=environment(folder) | {"PORT": str(self.port)} | settings,
+                env=environment(folder) | {"PORT": str(self.port), "TASK_API_HOST": host} | settings,
                 cwd=self._log,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -96,6 +97,26 @@ class Launched:
     def child(self, part: str) -> psutil.Process:
         """Return the process whose command line holds `part`."""
         return next(process for process in self.processes()[1:] if part in " ".join(process.cmdline()))
+
+    def kill(self) -> None:
+        """`kill -9` all of it."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait(STOP_SECONDS)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let none of it make a step."""
+        family = self.processes()
+        try:
+            for process in family:
+                process.suspend()
+            yield
+        finally:
+            for process in reversed(family):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal and return its exit status."""
