@@ -1,6 +1,7 @@
 """`task-api backup` and `task-api restore`, as a person or a schedule calls them."""
 
 import asyncio
+import json
 import os
 import pty
 import re
@@ -10,12 +11,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from taskapi.kit.database import bulk
+from tests.backup.test_shelf import shelve
 from tests.cli.conftest import Call
 from tests.cli.test_users import rows
 from tests.kit.wire import line_to
@@ -108,6 +111,65 @@ def test_a_damaged_backup_is_refused_before_the_database_is_touched(
         result = call("restore", "--replace", str(path))
         assert (result.exit_code, type(result.exception)) == (1, SystemExit)
         assert "damaged" in result.output or "no backup" in result.output
+
+
+def test_a_run_keeps_so_many_and_says_which_are_gone(call: Call, planted: int, tmp_path: Path) -> None:
+    yesterday = shelve(tmp_path, datetime.now(UTC) - timedelta(days=1))
+    result = call("backup", "--keep", "1", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert f"{yesterday}: deleted" in result.output
+    (file,) = tmp_path.iterdir()
+    assert call("restore", "--verify-only", str(file)).exit_code == 0
+
+
+def test_a_run_that_fails_says_so_in_one_line_and_by_its_exit_code(
+    call: Call, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(tmp_path, datetime.now(UTC) - timedelta(days=1))
+    monkeypatch.setenv("DATABASE_URL", servers.create_database())
+    result = call("backup", "--keep", "1", str(tmp_path))
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    (line,) = result.output.splitlines()
+    assert line.startswith("The backup failed: ")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("hours", "code", "told"), [(23, 0, "23.0 hours old"), (25, 1, "25.0 hours old")])
+def test_the_age_of_the_newest_decides_without_a_database(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int, code: int, told: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    shelve(tmp_path, datetime.now(UTC) - timedelta(hours=hours))
+    result = call("backup", "--newest-within", "24", str(tmp_path))
+    assert result.exit_code == code
+    assert told in result.output
+
+
+def test_a_folder_without_backups_is_not_fresh(call: Call, tmp_path: Path) -> None:
+    result = call("backup", "--newest-within", "24", str(tmp_path))
+    assert result.exit_code == 1
+    assert f"There is no backup in {tmp_path}." in result.output
+
+
+@pytest.mark.parametrize("option", ["--keep", "--every", "--newest-within"])
+def test_only_a_folder_can_be_tended(call: Call, tmp_path: Path, option: str) -> None:
+    assert call("backup", option, "3", str(tmp_path / "missing")).exit_code == 2
+
+
+def test_a_schedule_makes_what_is_due_logs_it_and_ends_at_sigterm(
+    planted: int, environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = [*PROGRAM, "backup", "--every", "24", "--keep", "2", str(tmp_path)]
+    variables = os.environ | environment | {"TASK_API_LOG_FORMAT": "json"}
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        told = json.loads(program.stdout.readline())
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(30) == 143
+    (file,) = tmp_path.iterdir()
+    expected = {"event": "backup made", "file": str(file), "bytes": file.stat().st_size, "deleted": []}
+    assert expected.items() <= told.items()
+    assert told["rows"] > planted
 
 
 @pytest.mark.parametrize("command", [("backup", "/nonexistent/x.zip"), ("restore", "/nonexistent/x.zip")], ids=" ".join)

@@ -19,17 +19,17 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what people can mend into one sentence and exit code 1."""
+def explained(what: str = "") -> Iterator[None]:
+    """Turn what people can mend into one sentence, which begins with `what` failed, and exit code 1."""
     try:
         yield
     except TableMissing:
-        _refuse("The database is not up to date; run `task-api migrate up`, or start `task-api serve`, first.")
+        _refuse(f"{what}The database is not up to date; run `task-api migrate up`, or start `task-api serve`, first.")
     except DBAPIError as error:
-        _refuse(str(error.orig))
+        _refuse(f"{what}{error.orig}")
     except (SettingsInvalid, Error, SQLAlchemyError, CommandError, ServerRefusal, OSError) as error:
         reasons = "".join(f"\n  {part.pointer}: {part.detail}" for part in getattr(error, "violations", ()))
-        _refuse(f"{error}{reasons}")
+        _refuse(f"{what}{error}{reasons}")
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -13,12 +13,13 @@ from taskapi.kit.embedded.servers import reach
 
 
 @contextmanager
-def resolved_settings(*, own: bool = True) -> Iterator[Settings]:
+def resolved_settings(*, own: bool = True, what: str = "") -> Iterator[Settings]:
     """Give the settings with every address and the secret filled in; explains what keeps it from that.
 
-    `own=False`: wait for an instance rather than start servers, as whoever wants them for long has to.
+    `own=False`: wait for an instance rather than start servers, as whoever wants them for long has to. `what`: how the
+    sentence about a failure begins.
     """
-    with explained():
+    with explained(what):
         settings = load()
         check_addresses(settings)
         with reach(settings, own=own) as endpoints:
@@ -32,8 +33,8 @@ def resolved_settings(*, own: bool = True) -> Iterator[Settings]:
 
 
 @contextmanager
-def database_url() -> Iterator[str]:
+def database_url(what: str = "") -> Iterator[str]:
     """Give the address of the primary database, past a PgBouncer where the settings say how."""
-    with resolved_settings() as settings:
+    with resolved_settings(what=what) as settings:
         assert settings.database.direct is not None
         yield settings.database.direct.reveal()
