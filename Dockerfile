@@ -46,7 +46,8 @@ RUN export SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" PYTHONHASHSEED=0 PYTHONPYCACHE
         files = {getattr(module, '__file__', None) or '' for module in list(sys.modules.values())}; \
         print(*sorted(file for file in files if file.endswith('.py')), sep='\n')" >imported; \
     /task-api/bin/python -m compileall -q --invalidation-mode unchecked-hash -i imported; \
-    find /task-api -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+    mkdir /backups; \
+    find /task-api /backups -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 FROM python:${PYTHON}-slim AS program
 ARG VERSION=0.1.0
@@ -58,6 +59,8 @@ LABEL org.opencontainers.image.title="Task API" \
       org.opencontainers.image.revision="$REVISION"
 # At the root: a folder of the base image that something is copied into would get the time of the build.
 COPY --from=build /task-api /task-api
+# A new volume that is mounted here belongs to whoever owns this folder.
+COPY --from=build --chown=1001:1001 /backups /backups
 ENV PATH=/task-api/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \

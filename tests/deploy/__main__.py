@@ -1,6 +1,6 @@
 """Builds the image and runs the compose files on the Docker engine of this machine: `make test-containers`.
 
-It takes about six minutes, keeps to a project name and a port of its own, and removes all that it has made. The
+It takes about seven minutes, keeps to a project name and a port of its own, and removes all that it has made. The
 image is left as task-api:latest.
 """
 
@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.deploy.composition import BASE, DEVELOPMENT, SCALE
+from tests.deploy.keeping import DUTIES
 from tests.deploy.scenarios import SCENARIOS, ten_instances_start
 from tests.deploy.stack import ELSEWHERE, Stack, docker, layers
 
@@ -66,8 +68,19 @@ def _one_machine(stack: Stack) -> int:
     began = time.monotonic()
     stack.up()
     _tell("docker compose up --wait", f"{time.monotonic() - began:.0f} s with one instance")
+    faults = _count(not stack.is_up(), "the API is not well behind nginx") + sum(_kept(stack, duty) for duty in DUTIES)
     _tell("--scale app=10", f"{ten_instances_start(stack):.0f} s more")
-    return _count(not stack.is_up(), "the API is not well behind nginx")
+    return faults + _count(not stack.is_up(), "the API is not well behind nginx")
+
+
+def _kept(stack: Stack, duty: Callable[[Stack], None]) -> int:
+    name, began = duty.__name__.replace("_", " "), time.monotonic()
+    try:
+        duty(stack)
+    except AssertionError as error:
+        return _count(True, f"{name}: {error}")
+    _tell(name, f"{time.monotonic() - began:.0f} s")
+    return 0
 
 
 def _scaled(stack: Stack) -> int:

@@ -52,16 +52,16 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         """Remove everything, data too."""
-        self.compose("down", "--volumes", "--timeout", "40")
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "40")
 
     def compose(self, *arguments: str) -> str:
         """Run a command of compose; raises with what it said if it fails."""
         return _output([*self._command, *arguments], self._environment)
 
-    def up(self, instances: int | None = None) -> None:
-        """Start what is missing and return when everything is well."""
+    def up(self, instances: int | None = None, profile: str = "") -> None:
+        """Start what is missing and return when everything is well; a profile has further services."""
         scale = () if instances is None else ("--scale", f"app={instances}")
-        self.compose("up", "--detach", "--wait", "--pull", "never", "--no-recreate", *scale)
+        self.compose("--profile", profile, "up", "--detach", "--wait", "--pull", "never", "--no-recreate", *scale)
 
     def containers(self, service: str = "app") -> list[str]:
         """Return the ids of a service's running containers."""

@@ -1,20 +1,31 @@
 import os
 import shutil
 import subprocess
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from compose_spec import PyCompose
+from typer.testing import CliRunner
 
+from taskapi.__main__ import app as program
+from taskapi.backup.keeping import RETRY_SECONDS
 from tests.deploy.composition import BASE, DEVELOPMENT, FILES, SCALE, SECRETS, TLS, Tree, Unset, load, seconds, services
 
 PRODUCTION = services(BASE, SCALE, TLS)
-WRITABLE = {"postgres": "/var/lib/postgresql", "postgres-replica": "/var/lib/postgresql", "redis": "/data"}
-"""Where a server keeps what must outlive it."""
+WRITABLE = {
+    "postgres": "/var/lib/postgresql",
+    "postgres-replica": "/var/lib/postgresql",
+    "redis": "/data",
+    "backup": "/backups",
+}
+"""Where a service keeps what must outlive it."""
 
 POOL, MOST_INSTANCES = 10, 10
+WITHIN = "--newest-within"
 
 
 @cache
@@ -104,6 +115,32 @@ def test_a_service_says_when_it_is_well_and_comes_back(name: str) -> None:
     assert not service["healthcheck"].get("disable")
 
 
+@pytest.mark.parametrize("name", sorted(PRODUCTION))
+def test_nobody_connects_as_the_superuser(name: str) -> None:
+    environment = PRODUCTION[name].get("environment", {})
+    users = {urlsplit(value).username for key, value in environment.items() if key.startswith("DATABASE_")}
+    assert users <= {"task_api"}
+
+
+def test_backups_are_made_only_when_asked_for() -> None:
+    assert {name for name, service in PRODUCTION.items() if "profiles" in service} == {"backup"}
+    assert PRODUCTION["backup"]["profiles"] == ["backup"]
+
+
+def test_a_backup_may_fail_and_succeed_again_before_the_service_is_unwell() -> None:
+    made, looked = PRODUCTION["backup"]["command"], PRODUCTION["backup"]["healthcheck"]["test"]
+    every, within = (int(words[words.index(option) + 1]) for words, option in ((made, "--every"), (looked, WITHIN)))
+    assert timedelta(hours=every, seconds=2 * RETRY_SECONDS) < timedelta(hours=within) <= timedelta(hours=every + 6)
+
+
+@pytest.mark.parametrize("part", ["command", "healthcheck"])
+def test_the_program_knows_what_the_backup_service_asks_of_it(part: str) -> None:
+    service = PRODUCTION["backup"]
+    words = service["command"] if part == "command" else service["healthcheck"]["test"][2:]
+    assert (words[0], words[-1]) == ("backup", WRITABLE["backup"])
+    assert CliRunner().invoke(program, [*words, "--help"]).exit_code == 0
+
+
 def test_data_is_kept_in_named_volumes() -> None:
     volumes = load(BASE, SCALE)["volumes"].keys()
     for name, folder in WRITABLE.items():
@@ -125,6 +162,8 @@ def test_everything_waits_until_what_it_needs_is_there() -> None:
         ("app", "redis"): "service_healthy",
         ("app", "migrate"): "service_completed_successfully",
         ("nginx", "app"): "service_healthy",
+        ("backup", "postgres"): "service_healthy",
+        ("backup", "migrate"): "service_completed_successfully",
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from taskapi.__main__ import app as program
 from taskapi.app import api_document
@@ -16,7 +17,7 @@ from tests.shape.source import ROOT
 PATHS = frozenset(api_document()["paths"])
 EXAMPLE = K8S / "secret.example.yaml"
 SECRETS = {
-    "DATABASE_URL": "postgresql://postgres:password@postgres:5432/taskdb",
+    "DATABASE_URL": "postgresql://task_api:password@postgres:5432/taskdb",
     "REDIS_URL": "redis://:password@redis-service:6379",
     "JWT_SECRET": "x" * 48,
 }
@@ -61,12 +62,13 @@ def every_secret_is_in_the_example(cluster: Cluster) -> Iterator[str]:
 
 
 def every_command_exists(cluster: Cluster) -> Iterator[str]:
-    """The words after `task-api` lead to a command."""
+    """The words after `task-api` lead to a command that has these options."""
     for pod in _ours(cluster):
         command: Any = get_command(program)
-        for word in pod.container["command"][1:]:
-            command = getattr(command, "commands", {}).get(word)
-        if command is None or hasattr(command, "commands"):
+        words = pod.container["command"][1:]
+        for word in words:
+            command = getattr(command, "commands", {}).get(word, command)
+        if hasattr(command, "commands") or CliRunner().invoke(program, [*words, "--help"]).exit_code:
             yield f"{pod.owner}: there is no {' '.join(pod.container['command'])}"
 
 
@@ -100,10 +102,10 @@ def a_stop_has_its_time(cluster: Cluster) -> Iterator[str]:
 
 
 def the_pods_fit_the_database(cluster: Cluster) -> Iterator[str]:
-    """All pods at once, the one that a rollout adds too, and the migration stay under PostgreSQL's connections."""
+    """All pods at once, the one that a rollout adds too, migration and backup stay under PostgreSQL's connections."""
     _, most = _replicas(cluster)
     surge = cluster.named("Deployment", "task-api")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
-    needed = (most + surge) * (int(_complete(cluster)["TASK_API_DATABASE_POOL"]) + LONE_CONNECTIONS) + 1
+    needed = (most + surge) * (int(_complete(cluster)["TASK_API_DATABASE_POOL"]) + LONE_CONNECTIONS) + 2
     if needed > USERS_CONNECTIONS:
         yield f"{most} pods and a rollout need {needed} connections of {USERS_CONNECTIONS}"
 

@@ -17,8 +17,9 @@ from tests.shape.source import ROOT
 
 Manifest = dict[str, Any]
 K8S = ROOT / "k8s"
+SETTINGS = "task-api-settings"
 OVERLAYS = ("single", "production")
-WORKLOADS = {"Deployment", "StatefulSet", "Job"}
+WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
 
 
 class Pod(NamedTuple):
@@ -74,7 +75,8 @@ class Cluster:
         """Yield the pods of every workload."""
         for manifest in self.manifests:
             if manifest["kind"] in WORKLOADS:
-                spec, template = manifest["spec"], manifest["spec"]["template"]
+                spec = manifest["spec"]
+                template = spec.get("jobTemplate", manifest)["spec"]["template"]
                 labels, pod = template["metadata"]["labels"], template["spec"]
                 yield Pod(manifest["metadata"]["name"], manifest["kind"], spec.get("replicas"), labels, pod)
 
@@ -85,7 +87,7 @@ class Cluster:
 
     def settings(self) -> dict[str, str]:
         """Return the variables that are not secret."""
-        (found,) = self.of("ConfigMap")
+        (found,) = (each for each in self.of("ConfigMap") if each["metadata"]["name"].startswith(SETTINGS))
         return dict(found["data"])
 
 

@@ -23,14 +23,14 @@ class Breakage(NamedTuple):
 
 def container(manifest: Manifest) -> Manifest:
     """Return the container of a workload."""
-    found = manifest["spec"]["template"]["spec"]["containers"][0]
+    found = pod(manifest)["containers"][0]
     assert isinstance(found, dict)
     return found
 
 
 def pod(manifest: Manifest) -> Manifest:
     """Return the specification of a workload's pods."""
-    found = manifest["spec"]["template"]["spec"]
+    found = manifest["spec"].get("jobTemplate", manifest)["spec"]["template"]["spec"]
     assert isinstance(found, dict)
     return found
 
@@ -38,6 +38,11 @@ def pod(manifest: Manifest) -> Manifest:
 def server(promise: str, rule: Rule, change: Callable[[Manifest], Any]) -> Breakage:
     """Return a change of the server's Deployment."""
     return Breakage(promise, rule, "Deployment", "task-api", change)
+
+
+def backup(promise: str, rule: Rule, change: Callable[[Manifest], Any]) -> Breakage:
+    """Return a change of the backup's CronJob."""
+    return Breakage(promise, rule, "CronJob", "task-api-backup", change)
 
 
 def setting(promise: str, rule: Rule, **values: str) -> Breakage:
@@ -144,7 +149,7 @@ BREAKAGES = (
         "no way to PostgreSQL",
         wiring.the_pods_reach_their_servers,
         "NetworkPolicy",
-        "allow-migration-to-postgres",
+        "allow-migration-and-backup-to-postgres",
         lambda found: found["spec"]["egress"].clear(),
     ),
     server("two masters", wiring.one_number_of_pods_is_asked_for, lambda found: found["spec"].update(replicas=3)),
@@ -172,6 +177,32 @@ BREAKAGES = (
         "task-api-migrate",
         lambda found: found["spec"].pop("activeDeadlineSeconds"),
     ),
+    backup(
+        "a backup for ever",
+        wiring.a_backup_ends_and_outlives_its_pod,
+        lambda found: found["spec"]["jobTemplate"]["spec"].pop("activeDeadlineSeconds"),
+    ),
+    backup(
+        "two backups at once",
+        wiring.a_backup_ends_and_outlives_its_pod,
+        lambda found: found["spec"].update(concurrencyPolicy="Allow"),
+    ),
+    backup(
+        "a backup that goes with its pod",
+        wiring.a_backup_ends_and_outlives_its_pod,
+        lambda found: pod(found)["volumes"][1].pop("persistentVolumeClaim"),
+    ),
+    backup(
+        "a volume that is not the program's",
+        wiring.a_backup_ends_and_outlives_its_pod,
+        lambda found: pod(found)["securityContext"].pop("fsGroup"),
+    ),
+    backup(
+        "an option that does not exist",
+        agreement.every_command_exists,
+        lambda found: container(found)["command"].insert(2, "--days"),
+    ),
+    backup("a backup as root", hardening.every_pod_is_restricted, lambda found: pod(found).pop("securityContext")),
 )
 
 

@@ -25,7 +25,7 @@ esac
 """
 
 
-KINDS = {"Deployment", "Job"}
+KINDS = {"Deployment", "Job", "CronJob"}
 
 
 class Deployment(NamedTuple):
@@ -67,7 +67,8 @@ def deploy(
 def images(manifests: Path) -> set[str]:
     """Return the images of what was applied."""
     workloads = [each for each in yaml.safe_load_all(manifests.read_text(encoding="utf-8")) if each["kind"] in KINDS]
-    return {workload["spec"]["template"]["spec"]["containers"][0]["image"] for workload in workloads}
+    specs = [workload["spec"].get("jobTemplate", workload)["spec"] for workload in workloads]
+    return {spec["template"]["spec"]["containers"][0]["image"] for spec in specs}
 
 
 def step(deployment: Deployment, words: str) -> int:

@@ -45,7 +45,7 @@ def read_secrets(cluster: Cluster) -> dict[str, str]:
 
 def test_the_secret_is_the_one_that_the_pods_read(secret: dict[str, Any]) -> None:
     single = overlay("single")
-    keys = set(read_secrets(single).values()) | {"postgres-password", "redis-password"}
+    keys = set(read_secrets(single).values()) | {"postgres-password", "database-password", "redis-password"}
     assert (secret["metadata"]["name"], set(secret["stringData"])) == ("task-api-secrets", keys)
     namespace = single.of("Namespace")[0]["metadata"]["name"]
     assert secret["metadata"]["namespace"] == namespace
@@ -55,7 +55,8 @@ def test_the_program_starts_with_that_secret_and_finds_the_servers_by_their_name
     single, values = overlay("single"), secret["stringData"]
     variables = {name: values[key] for name, key in read_secrets(single).items()}
     load(single.settings() | variables, dotenv=ROOT / "no.env")
-    assert variables["DATABASE_URL"] == f"postgresql://postgres:{values['postgres-password']}@postgres:5432/taskdb"
+    assert variables["DATABASE_URL"] == f"postgresql://task_api:{values['database-password']}@postgres:5432/taskdb"
+    assert values["postgres-password"] != values["database-password"]
     assert variables["REDIS_URL"] == f"redis://:{values['redis-password']}@redis-service:6379"
     assert {service["metadata"]["name"] for service in single.of("Service")} >= {"postgres", "redis-service"}
 

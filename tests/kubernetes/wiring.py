@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.kubernetes.cluster import Cluster, Manifest
+from tests.kubernetes.cluster import Cluster, Manifest, Pod
 
 BOTH = {"Ingress", "Egress"}
 
@@ -58,8 +58,12 @@ def every_policy_is_about_pods_that_exist(cluster: Cluster) -> Iterator[str]:
 
 
 def the_pods_reach_their_servers(cluster: Cluster) -> Iterator[str]:
-    """The server needs PostgreSQL and Redis, the migration PostgreSQL, and both the names of these."""
-    for owner, wanted in (("task-api", {53, 5432, 6379}), ("task-api-migrate", {53, 5432})):
+    """The server needs PostgreSQL and Redis, migration and backup PostgreSQL, and all the names of these."""
+    for owner, wanted in (
+        ("task-api", {53, 5432, 6379}),
+        ("task-api-migrate", {53, 5432}),
+        ("task-api-backup", {53, 5432}),
+    ):
         pod = cluster.pod(owner)
         policies = [policy for policy in cluster.of("NetworkPolicy") if pod.matches(policy["spec"]["podSelector"])]
         allowed = {
@@ -109,6 +113,30 @@ def a_migration_ends(cluster: Cluster) -> Iterator[str]:
         yield f"task-api-migrate: lacks {sorted(missing)}"
 
 
+def a_backup_ends_and_outlives_its_pod(cluster: Cluster) -> Iterator[str]:
+    """One at a time, for a time that has an end, into a volume that the program may write."""
+    for cron in cluster.of("CronJob"):
+        name, spec, job = cron["metadata"]["name"], cron["spec"], cron["spec"]["jobTemplate"]["spec"]
+        missing = {"startingDeadlineSeconds", "timeZone"} - spec.keys()
+        missing |= {"backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"} - job.keys()
+        if missing or spec.get("concurrencyPolicy") != "Forbid":
+            yield f"{name}: lacks {sorted(missing)}, and is {spec.get('concurrencyPolicy')}"
+        yield from _unkept(cluster, cluster.pod(name))
+
+
+def _unkept(cluster: Cluster, pod: Pod) -> Iterator[str]:
+    target = pod.container["command"][-1]
+    volumes = {
+        volume["name"]: volume.get("persistentVolumeClaim", {}).get("claimName") for volume in pod.spec["volumes"]
+    }
+    claims = [volumes[mount["name"]] for mount in pod.container["volumeMounts"] if mount["mountPath"] == target]
+    claimed = {claim["metadata"]["name"] for claim in cluster.of("PersistentVolumeClaim")}
+    if len(claims) != 1 or claims[0] not in claimed:
+        yield f"{pod.owner}: writes to {target}, which is {claims}"
+    if pod.spec["securityContext"].get("fsGroup") != pod.spec["securityContext"].get("runAsGroup"):
+        yield f"{pod.owner}: may not write its volume"
+
+
 def _flows(policy: Manifest) -> list[Manifest]:
     return [*policy["spec"].get("ingress", ()), *policy["spec"].get("egress", ())]
 
@@ -135,4 +163,5 @@ RULES = (
     the_pods_are_never_all_gone,
     only_the_server_waits_for_the_migration,
     a_migration_ends,
+    a_backup_ends_and_outlives_its_pod,
 )

@@ -31,10 +31,12 @@ EXAMPLE_HEAD = """\
 """
 EXAMPLE_CONTAINERS = """\
 # === Containers (docker compose); the two secrets are required there ===
-# Password of PostgreSQL's user `postgres`, letters and digits: `openssl rand -hex 24`.
+# Password of PostgreSQL's users `task_api` and `replicator`, letters and digits: `openssl rand -hex 24`.
 #DB_PASSWORD=
 # Port that nginx is published on; with an address, `127.0.0.1:8080`, to that address only.
 #HTTP_PORT=80
+# `backup` makes a backup every day: docs/backups.md.
+#COMPOSE_PROFILES=
 # Tag of the image task-api.
 #TASK_API_VERSION=latest
 """
