@@ -163,13 +163,13 @@ async def test_a_failover_to_a_copy_that_lags_serves_nothing_of_the_past(start: 
     one = await start()
     with running_valkey("--replicaof", "127.0.0.1", str(valkey.port)) as replica:
         ada = await one.register()
-        await one.kept(ada, b"the past")
-        await until(lambda: _has(replica, ada.body_key), PATIENT)
         stamp = await _kept_again(one, ada)
+        await until(lambda: _has(replica, ada.body_key), PATIENT)
         replica.client.replicaof("NO", "ONE")  # it hears of nothing that follows
         await one.write(ada)
         valkey.client.replicaof("127.0.0.1", str(replica.port))  # the old primary follows it, without this write
-        await until(lambda: _has(valkey, ada.body_key), PATIENT)
+        await until(lambda: _is_a_copy(valkey), PATIENT)
+        assert await _has(valkey, ada.body_key)
         valkey.client.replicaof("NO", "ONE")
         for _ in range(200):
             admission = await one.ask(ada, held=stamp)
@@ -242,3 +242,7 @@ def _is_broken(process: Process) -> bool:
 
 async def _has(server: Valkey, key: str) -> bool:
     return bool(server.client.exists(key))
+
+
+async def _is_a_copy(server: Valkey) -> bool:
+    return server.client.info("replication").get("master_link_status") == "up"

@@ -210,6 +210,34 @@ async def test_a_server_that_becomes_a_replica_is_left(to_valkey: Line, valkey: 
     assert to_valkey.identity.name != before.name, "it has another history now"
 
 
+async def test_who_was_a_replica_for_a_moment_is_somebody_else(
+    to_valkey: Line, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was asked meanwhile, so nobody was refused, and the connection stayed."""
+    monkeypatch.setattr(line, "UNHEARD_SECONDS", 0)
+    await _ask(to_valkey, b"SET", b"a", b"1", b"EX", 60)
+    before = to_valkey.identity
+    assert before is not None
+    valkey.client.replicaof("127.0.0.1", "1")
+    valkey.client.replicaof("NO", "ONE")
+    with pytest.raises(Unreachable, match="another Redis answers"):
+        await _ask(to_valkey, b"GET", b"a")
+    assert await _ask(to_valkey, b"GET", b"a") == b"1"
+    assert to_valkey.identity is not None
+    assert to_valkey.identity.name != before.name
+
+
+async def test_who_has_just_answered_is_not_asked_for_the_name(
+    to_valkey: Line, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "UNHEARD_SECONDS", 60)
+    await _echo(to_valkey, b"x")
+    valkey.client.config_resetstat()
+    await _echo(to_valkey, b"y")
+    told = valkey.client.info("commandstats")
+    assert (told["cmdstat_echo"]["calls"], "cmdstat_info" in told) == (1, False)
+
+
 async def test_what_is_sent_in_the_background_gives_way_to_newer(to_valkey: Line, valkey: Valkey) -> None:
     for number in range(line.MOST_IN_THE_BACKGROUND + 10):
         to_valkey.send(Call((b"SET", b"key:%d" % number, b"x", b"EX", 60), None))

@@ -38,6 +38,14 @@ def read(information: bytes) -> Identity:
     )
 
 
+def is_said_by(server: Identity | None, answer: object) -> bool:
+    """Say whether an answer to INFO comes from that server, as it was."""
+    try:
+        return isinstance(answer, bytes) and read(answer) == server
+    except KeyError:
+        return False
+
+
 def epoch_of(name: str, generation: str) -> bytes:
     """Return the short form of a server and a generation that every kept answer carries."""
     return sha256(f"{name}:{generation}".encode()).digest()[:EPOCH_BYTES]

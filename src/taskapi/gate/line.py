@@ -32,10 +32,15 @@ BACKGROUND_AT_ONCE = 8
 
 PROBE_SECONDS = 0.5
 
+UNHEARD_SECONDS = 0.01
+"""After so long without an answer the next batch asks first who answers: a server that fails over and back meanwhile may
+have lost the latest writes, and keeps its connections."""
+
 LOST = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "MISCONF")
 """What a server says that is not, or not any more, the one to talk to: look again who is there."""
 
 ELSEWHERE = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
+WHO = packed(identity.INFO)
 LOAD_SCRIPTS = [packed((b"SCRIPT", b"LOAD", script.text)) for script in scripts.ALL]
 
 Redirect = Callable[["Line", Call, str], None]
@@ -66,6 +71,8 @@ class Line:
         self._is_flying = False
         self._is_probing = False
         self._lacks_scripts = False
+        self._heard_at = 0.0
+        """When the last answers came, by the loop's clock."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -134,30 +141,36 @@ class Line:
     def _fly(self, connection: Connection, batch: list[Call]) -> None:
         before = LOAD_SCRIPTS if self._lacks_scripts else []
         self._lacks_scripts = False
+        asks_who = self._loop.time() - self._heard_at > UNHEARD_SECONDS
+        if asks_who:
+            before = [*before, WHO]
         epoch = self.epoch
         commands = [*before, *[call.packed(epoch) for call in batch]]
         self.counts.trips += 1
         self.counts.commands += len(batch)
-        connection.fly(commands, lambda replies: self._land(batch, replies and replies[len(before) :]))
+        connection.fly(commands, lambda replies: self._land(batch, replies, len(before), asks_who=asks_who))
 
-    def _land(self, batch: list[Call], replies: list[Any] | None) -> None:
+    def _land(self, batch: list[Call], replies: list[Any] | None, before: int, *, asks_who: bool) -> None:
         if replies is None:
-            self._fail(batch)
+            self._count_failure()
+            self._fail(batch, "the connection to Redis is lost")
+        elif asks_who and not identity.is_said_by(self.identity, replies[before - 1]):
+            self._fail(batch, "another Redis answers")
         else:
             self._breaker.succeeded()
-            for call, reply in zip(batch, replies, strict=True):
+            self._heard_at = self._loop.time()
+            for call, reply in zip(batch, replies[before:] if before else replies, strict=True):
                 if isinstance(reply, hiredis.ReplyError):
                     self._refuse(call, str(reply))
                 else:
                     call.answer(reply)
         self._leave()
 
-    def _fail(self, batch: list[Call]) -> None:
-        logger("taskapi.gate").warning("the connection to Redis is lost", server=self.address.name)
+    def _fail(self, batch: list[Call], reason: str) -> None:
+        logger("taskapi.gate").warning(reason, server=self.address.name)
         self.drop()
-        self._count_failure()
         for call in batch:
-            call.fail("the connection to Redis is lost")
+            call.fail(reason)
 
     def _refuse(self, call: Call, error: str) -> None:
         code = error.partition(" ")[0]
@@ -188,7 +201,7 @@ class Line:
             connection.close()
             self._count_failure()
             return False
-        self._connection, self.identity = connection, found
+        self._connection, self.identity, self._heard_at = connection, found, self._loop.time()
         self._breaker.succeeded()
         self._rename_epoch()
         self._met()
@@ -227,7 +240,7 @@ class Line:
 
 async def _enter(connection: Connection, address: Address) -> Identity:
     """Log in, load the scripts, and see who is there; raises Unreachable if it is nobody who can serve."""
-    commands = [*map(packed, _log_in(address)), *LOAD_SCRIPTS, packed(identity.INFO)]
+    commands = [*map(packed, _log_in(address)), *LOAD_SCRIPTS, WHO]
     answered: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
 
     def land(replies: list[Any] | None) -> None:
