@@ -33,8 +33,8 @@ BACKGROUND_AT_ONCE = 8
 PROBE_SECONDS = 0.5
 
 UNHEARD_SECONDS = 0.01
-"""After so long without an answer the next batch asks first who answers: a server that fails over and back meanwhile may
-have lost the latest writes, and keeps its connections."""
+"""After so long without an answer the next batch asks first who answers: a server that fails over and back meanwhile
+may have lost the latest writes, and keeps its connections."""
 
 LOST = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "MISCONF")
 """What a server says that is not, or not any more, the one to talk to: look again who is there."""
