@@ -14,7 +14,7 @@ from taskapi.backup.model import BackupDamaged, BackupTooNew, RestoreDiffers, Ta
 from taskapi.backup.restoration import Wishes, restore_archive
 from taskapi.backup.tables import NEVER_SAVED, SAVED
 from taskapi.kit.database import bulk
-from taskapi.migrations import run
+from taskapi.migrations import run, walk
 from tests.backup.stage import (
     REPLACE,
     WITH_SESSIONS,
@@ -250,4 +250,4 @@ def test_every_step_can_be_rebuilt_in_one_transaction(servers: Servers, current:
 
 
 def test_an_index_that_migrations_make_concurrently_is_made_as_any_other() -> None:
-    assert run.CONCURRENTLY.sub("", "CREATE UNIQUE INDEX concurrently a ON b (c)") == "CREATE UNIQUE INDEX a ON b (c)"
+    assert walk.CONCURRENTLY.sub("", "CREATE UNIQUE INDEX concurrently a ON b (c)") == "CREATE UNIQUE INDEX a ON b (c)"

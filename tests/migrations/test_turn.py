@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from taskapi.migrations import run, turn
+from taskapi.migrations.lock import LOCK
 from tests.migrations.session import Session, sessions
 from tests.migrations.test_migrations import STEPS, schema
 from tests.servers import Servers
@@ -44,7 +45,7 @@ def holding(url: str, *statements: str) -> Iterator[Session]:
 
 def test_three_processes_at_once_make_it_once(url: str, servers: Servers) -> None:
     environment = os.environ | {"DATABASE_URL": url, "REDIS_URL": servers.redis_url, "JWT_SECRET": "0123456789" * 4}
-    with holding(url, f"SELECT pg_advisory_lock({turn.LOCK})") as other:  # so that all three come before one begins
+    with holding(url, f"SELECT pg_advisory_lock({LOCK})") as other:  # so that all three come before one begins
         processes = [
             subprocess.Popen(
                 [sys.executable, "-m", "taskapi", "migrate", "up"], env=environment, stdout=subprocess.PIPE, text=True
@@ -56,7 +57,7 @@ def test_three_processes_at_once_make_it_once(url: str, servers: Servers) -> Non
             "(SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         eventually(lambda: other.value(waiting) == 3, SECONDS)
-        other.execute(f"SELECT pg_advisory_unlock({turn.LOCK})")
+        other.execute(f"SELECT pg_advisory_unlock({LOCK})")
         told = [process.communicate(timeout=SECONDS)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], told
     assert all("up to date" in text for text in told)
@@ -68,7 +69,7 @@ def test_three_processes_at_once_make_it_once(url: str, servers: Servers) -> Non
 def test_whoever_does_not_get_a_turn_says_that_another_works(url: str, short_of_patience: None) -> None:
     before = schema(url)
     with (
-        holding(url, f"SELECT pg_advisory_lock({turn.LOCK})"),
+        holding(url, f"SELECT pg_advisory_lock({LOCK})"),
         pytest.raises(run.Refused, match="Another instance has been changing the schema"),
     ):
         run.prepare(url)
@@ -77,7 +78,7 @@ def test_whoever_does_not_get_a_turn_says_that_another_works(url: str, short_of_
 
 def test_where_nothing_is_missing_nobody_is_waited_for(url: str, short_of_patience: None) -> None:
     run.upgrade(url)
-    with holding(url, f"SELECT pg_advisory_lock({turn.LOCK})"):
+    with holding(url, f"SELECT pg_advisory_lock({LOCK})"):
         assert run.prepare(url).is_current
 
 

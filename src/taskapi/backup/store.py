@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from taskapi.backup.tables import GATE, NEVER_SAVED, SAVED
 from taskapi.kit.database.bulk import LONG_STATEMENT_SECONDS, BulkConnection, quoted
-from taskapi.migrations.turn import LOCK
+from taskapi.migrations.lock import LOCK
 
 THERE = """
 SELECT relname, greatest(reltuples, 0)::bigint AS rows FROM pg_class

@@ -37,7 +37,7 @@ def restore(
         with database_url() as url:
             with opened_archive(path) as archive, shown("Restoring") as progress:
                 run_stoppable(restore_archive(url, archive, Wishes(replace, keep_sessions), progress))
-            run.upgrade(url)
+            run.upgrade_if_behind(url)
     told = "sessions are as they were" if keep_sessions else "everybody has to log in again"
     typer.echo(f"The database is as it was at {_moment(manifest)}; {told}.")
 

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 import typer
-from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from taskapi.app import close_rooms, open_rooms
 from taskapi.config import Settings, SettingsInvalid
@@ -25,9 +23,7 @@ def explained(what: str = "") -> Iterator[None]:
         yield
     except TableMissing:
         _refuse(f"{what}The database is not up to date; run `task-api migrate up`, or start `task-api serve`, first.")
-    except DBAPIError as error:
-        _refuse(f"{what}{error.orig}")
-    except (SettingsInvalid, Error, SQLAlchemyError, CommandError, ServerRefusal, OSError) as error:
+    except (SettingsInvalid, Error, ServerRefusal, OSError) as error:
         reasons = "".join(f"\n  {part.pointer}: {part.detail}" for part in getattr(error, "violations", ()))
         _refuse(f"{what}{error}{reasons}")
 

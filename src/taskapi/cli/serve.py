@@ -12,9 +12,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from alembic.util import CommandError
 from msgspec import structs
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from taskapi import config
 from taskapi.cli.banner import announce, say
@@ -100,9 +98,8 @@ def _prepare(settings: Settings, endpoints: Endpoints) -> str:
     wait_for_redis(endpoints.redis.url)
     try:
         _migrate(settings, endpoints.database.url)
-    except (SQLAlchemyError, CommandError, OSError) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        raise StartFailed(f"The database could not be migrated: {reason}") from None
+    except (migrations.Refused, OSError) as error:
+        raise StartFailed(f"The database could not be migrated: {error}") from None
     secret, origin = secret_of(settings)
     os.environ |= {
         "DATABASE_URL": endpoints.database.url,
@@ -119,7 +116,7 @@ def _prepare(settings: Settings, endpoints: Endpoints) -> str:
 def _migrate(settings: Settings, address: str) -> None:
     """Bring the schema up to date: wholly where no other instance can be, else as far as older ones allow."""
     if settings.database.url is None:
-        migrations.upgrade(address)
+        migrations.upgrade_if_behind(address)
     else:
         migrations.prepare(settings.database.direct_url.reveal() if settings.database.direct_url else address)
 

@@ -4,23 +4,19 @@ What a start does by itself stops before the steps that older releases would not
 """
 
 import asyncio
-import re
-from collections.abc import Callable
-from io import StringIO
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from taskapi.kit.database import url
+from taskapi.migrations.refusal import Refused
 from taskapi.migrations.status import Status, look
-from taskapi.migrations.turn import Refused, insist, take_turn
+from taskapi.migrations.steps import read_steps
+
+if TYPE_CHECKING:
+    from taskapi.migrations.walk import Walk
 
 __all__ = [
     "Refused",
@@ -32,13 +28,10 @@ __all__ = [
     "status",
     "steps",
     "upgrade",
+    "upgrade_if_behind",
 ]
 
-Work = Callable[[Config], None]
-
 FOLDER = Path(__file__).parent
-CONNECT_SECONDS = 5
-CONCURRENTLY = re.compile(r"(?<=INDEX )CONCURRENTLY ", re.IGNORECASE)
 DIRECTLY = "The schema is not changed through PgBouncer; set DATABASE_DIRECT_URL to the address of PostgreSQL itself."
 
 
@@ -56,97 +49,53 @@ def prepare(database_url: str) -> Status:
 
 
 def upgrade(database_url: str, revision: str = "head") -> Status:
-    """Apply every step up to `revision`; does nothing if they are applied."""
-    return _on_database(database_url, lambda config: command.upgrade(config, revision))
+    """Apply every step up to `revision`; raises `Refused`."""
+    _walk().up(_past_pooler(database_url), revision)
+    return status(database_url)
+
+
+def upgrade_if_behind(database_url: str) -> Status:
+    """Apply every step; where all are applied nobody is waited for. Raises `Refused`."""
+    found = status(database_url)
+    return found if found.is_current else upgrade(database_url)
 
 
 def downgrade(database_url: str, revision: str = "-1") -> Status:
-    """Take steps back down to `revision`, or `base`."""
-    return _on_database(database_url, lambda config: command.downgrade(config, revision))
+    """Take steps back down to `revision`, or `base`; raises `Refused`."""
+    _walk().down(_past_pooler(database_url), revision)
+    return status(database_url)
 
 
 def status(database_url: str) -> Status:
-    """Return where the database stands."""
-    return _on_database(database_url, None)
+    """Return where the database stands; raises `Refused`, or OSError if it is away."""
+    try:
+        return asyncio.run(look(url.parse(database_url), read_steps(FOLDER)))
+    except asyncpg.PostgresError as error:
+        raise Refused(str(error)) from error
 
 
 def sql(start: str = "base", end: str = "head") -> str:
     """Return the SQL of all steps between two revisions, without a database."""
-    written = StringIO()
-    config = _config()
-    config.output_buffer = written
-    command.upgrade(config, f"{start}:{end}", sql=True)
-    return written.getvalue()
+    return _walk().sql(start, end)
 
 
 def steps() -> tuple[str, ...]:
     """Return the names of all steps that this release knows, the first one first."""
-    return tuple(step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
+    return tuple(step.number for step in read_steps(FOLDER))
 
 
 def rebuilding_sql(current: str | None, step: str) -> str:
-    """Return the SQL that makes an empty schema at `step` of one at `current`, for a transaction of the caller's.
-
-    Nobody else sees these tables, and a transaction cannot make an index concurrently: so it is made as any other.
-    """
-    written = StringIO()
-    config = _config()
-    config.output_buffer = written
-    config.attributes["transactional_ddl"] = False
-    if current is not None:
-        command.downgrade(config, f"{current}:base", sql=True)
-    written.write("DROP TABLE IF EXISTS alembic_version;\n")
-    command.upgrade(config, f"base:{step}", sql=True)
-    return CONCURRENTLY.sub("", written.getvalue())
+    """Return the SQL that makes an empty schema at `step` of one at `current`, for a transaction of the caller's."""
+    return _walk().rebuilding_sql(current, step)
 
 
-def _on_database(database_url: str, work: Work | None) -> Status:
-    return asyncio.run(_connected(url.parse(database_url), work))
-
-
-async def _connected(address: url.DatabaseUrl, work: Work | None) -> Status:
-    if address.pgbouncer and work is not None:
-        raise Refused(DIRECTLY)
-    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(address))
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(lambda sync: _work(sync, work, address))
-    finally:
-        await engine.dispose()
-
-
-async def _connect(address: url.DatabaseUrl) -> "asyncpg.Connection[Any]":
-    """Let the driver itself read the address, which it does as it does for the pool."""
+def _past_pooler(database_url: str) -> url.DatabaseUrl:
+    address = url.parse(database_url)
     if address.pgbouncer:
-        return await asyncpg.connect(address.dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
-    settings = {"search_path": address.search_path} if address.search_path else {}
-    return await asyncpg.connect(address.dsn, timeout=CONNECT_SECONDS, server_settings=settings)
+        raise Refused(DIRECTLY)
+    return address
 
 
-def _work(connection: Connection, work: Work | None, address: url.DatabaseUrl) -> Status:
-    config = _config()
-    scripts = ScriptDirectory.from_config(config)
-    if work is not None:
-        take_turn(connection)
-        _make_schema(connection, address.search_path)
-        config.attributes["connection"] = connection
-        insist(connection, lambda: work(config))
-        connection.commit()
-    elif address.search_path:
-        connection.execute(text(f"SET LOCAL search_path = {address.search_path}".replace(":", r"\:")))
-    return look(connection, scripts)
-
-
-def _make_schema(connection: Connection, schema: str | None) -> None:
-    """Make the schema that the URL names if it is not there; where it is, no right to make one is needed."""
-    if schema is not None and connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": schema}) is None:
-        connection.execute(text(f"CREATE SCHEMA {schema}".replace(":", r"\:")))
-    connection.commit()
-
-
-def _config() -> Config:
-    config = Config()
-    options: dict[str, Any] = {"script_location": str(FOLDER), "path_separator": "os"}
-    for name, value in options.items():
-        config.set_main_option(name, value.replace("%", "%%"))
-    return config
+def _walk() -> "Walk":
+    """Load Alembic only when something is to be done: that takes longer than a start that changes nothing."""
+    return cast("Walk", import_module("taskapi.migrations.walk").Walk(FOLDER))

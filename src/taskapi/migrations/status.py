@@ -1,16 +1,20 @@
 """Where a database stands, and whether this release can use it: asked at every start, beside older and newer ones.
 
-A step says in its docstring whether it may run while older releases serve (`pre`) or only once none does (`post`). A
-database that is ahead of the code says itself, in `schema_floor`, which releases can still use it.
+The database says in `alembic_version` where it stands and, should it be ahead of the code, in `schema_floor` which
+releases can still use it. It is asked without Alembic, whose import takes longer than all the rest of a look.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+import asyncpg
 
-AFTER_DEPLOY = "(`post`)"
+from taskapi.kit.database.url import DatabaseUrl
+from taskapi.migrations.steps import Step
+
+CONNECT_SECONDS = 5
+STEP = "SELECT version_num FROM alembic_version"
+FLOOR = "SELECT step FROM schema_floor"
 
 
 class Status(NamedTuple):
@@ -58,12 +62,22 @@ class Status(NamedTuple):
         return f"{state}: too new for this release, whose newest is {self.head} ({told}); start a newer release"
 
 
-def look(connection: Connection, scripts: ScriptDirectory) -> Status:
-    """Return where the database stands."""
-    head = scripts.get_current_head() or ""
-    early = (step.revision for step in scripts.walk_revisions() if AFTER_DEPLOY not in step.longdoc)
-    current = MigrationContext.configure(connection).get_current_revision()
-    floor = None
-    if connection.scalar(text("SELECT to_regclass('schema_floor')")) is not None:
-        floor = connection.scalar(text("SELECT step FROM schema_floor"))
-    return Status(current, head, next(early, ""), floor)
+async def look(address: DatabaseUrl, steps: Sequence[Step]) -> Status:
+    """Return where the database stands, whose newest `steps` come last; PgBouncer may be in between."""
+    connection = await asyncpg.connect(address.dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+    try:
+        async with connection.transaction(readonly=True):
+            if address.search_path:
+                await connection.execute(f"SET LOCAL search_path = {address.search_path}")
+            current = await _value(connection, "alembic_version", STEP)
+            floor = await _value(connection, "schema_floor", FLOOR)
+    finally:
+        await connection.close(timeout=CONNECT_SECONDS)
+    early = [step.number for step in steps if not step.is_late]
+    return Status(current, steps[-1].number, early[-1] if early else "", floor)
+
+
+async def _value(connection: "asyncpg.Connection[Any]", table: str, query: str) -> Any:
+    """Return what `query` finds; None if its table is not there."""
+    is_there = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table)
+    return await connection.fetchval(query) if is_there else None

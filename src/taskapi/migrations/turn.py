@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 
 import asyncpg
-from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-LOCK = 7_205_759_403_792_793
-"""The advisory lock that instances take in turn; any number of ours does."""
+from taskapi.migrations.lock import LOCK
+from taskapi.migrations.refusal import Refused
 
 OTHERS_SECONDS = 120.0
 LOCK_SECONDS = 1.0
@@ -24,10 +23,6 @@ LOCK_SECONDS = 1.0
 STEP_SECONDS = 600
 ATTEMPTS = 8
 PAUSE_SECONDS = 1.0
-
-
-class Refused(CommandError):
-    """The schema was not changed, or not as far as wanted; the message says why and what to do."""
 
 
 def take_turn(connection: Connection) -> None:
