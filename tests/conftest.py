@@ -21,7 +21,6 @@ from taskapi.config import (
     TaskSettings,
 )
 from taskapi.kit.telemetry import configure_logs
-from taskapi.migrations import run as migrations
 from tests.house import House, serving
 from tests.people import Client
 from tests.pgbouncer import pgbouncer
@@ -52,8 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def addresses(servers: Servers, request: pytest.FixtureRequest) -> Iterator[DatabaseSettings]:
     """Where the house reaches its database, which is migrated."""
-    url = servers.create_database()
-    migrations.upgrade(url)
+    url = servers.create_migrated_database()
     if not request.config.getoption("--pgbouncer"):
         yield DatabaseSettings(url=Secret(url))
         return

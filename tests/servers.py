@@ -31,7 +31,7 @@ class Servers:
         self.admin_dsn = postgres.url(sockets, user=postgres.SUPERUSER, database="postgres")
         self.redis_url = redis_url
         self._sockets = sockets
-        self._migrated: str | None = None
+        self._migrated: dict[str, str] = {}
 
     def create_database(self, template: str = "template1") -> str:
         """Make a database like `template` and return its URL; as in the program, its owner is no superuser."""
@@ -39,13 +39,13 @@ class Servers:
         self.execute(f"CREATE DATABASE {name} OWNER {postgres.NAME} TEMPLATE {template}")
         return postgres.url(self._sockets, database=name)
 
-    def create_migrated_database(self) -> str:
-        """Make a database with the newest schema and nothing in it: a copy, since walking all steps takes a second."""
-        if self._migrated is None:
+    def create_migrated_database(self, step: str = "head") -> str:
+        """Make a database at a step of the schema, with nothing in it: a copy, since walking the steps takes a second."""
+        if step not in self._migrated:
             url = self.create_database()
-            run.upgrade(url)
-            self._migrated = urlsplit(url).path.lstrip("/")
-        return self.create_database(self._migrated)
+            run.upgrade(url, step)
+            self._migrated[step] = urlsplit(url).path.lstrip("/")
+        return self.create_database(self._migrated[step])
 
     def execute(self, statements: str, url: str | None = None) -> None:
         """Run statements in the database at `url`, or as the superuser."""

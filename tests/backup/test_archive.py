@@ -8,7 +8,6 @@ import pytest
 from taskapi.backup.archive import new_archive
 from taskapi.backup.model import BackupDamaged, BackupTooNew
 from taskapi.backup.verification import verify
-from taskapi.migrations import run
 from tests.backup.stage import Watch, rows, saved
 from tests.servers import Servers
 
@@ -16,8 +15,7 @@ from tests.servers import Servers
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> bytes:
     """A small backup's bytes."""
-    url = servers.create_database()
-    run.upgrade(url)
+    url = servers.create_migrated_database()
     rows(url, "INSERT INTO users VALUES (gen_random_uuid(), 'ada@example.org', 'Ada', 'user', now(), NULL, 1)")
     path = tmp_path_factory.mktemp("whole") / "saved.zip"
     saved(url, path)

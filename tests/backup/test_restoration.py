@@ -63,8 +63,7 @@ def test_a_restored_schema_is_that_of_a_migrated_one(
     saved(url, path)
     restored(empty, path)
     restored(url, path)
-    fresh = servers.create_database()
-    run.upgrade(fresh)
+    fresh = servers.create_migrated_database()
     for database in (empty, url):
         assert schema(database) == schema(fresh)
         assert rows(database, STATISTICS) == rows(fresh, STATISTICS) != []
@@ -152,8 +151,7 @@ def test_what_the_database_stores_differently_is_undone(
 def test_a_backup_of_an_older_step_is_brought_up_to_date(
     request: pytest.FixtureRequest, servers: Servers, target: str, path: Path
 ) -> None:
-    older = servers.create_database()
-    run.upgrade(older, "0003")
+    older = servers.create_migrated_database("0003")
     rows(older, "INSERT INTO users VALUES (gen_random_uuid(), 'ada@example.org', 'Ada', 'user', now(), NULL, 1)")
     assert saved(older, path).step == "0003"
     url = request.getfixturevalue(target)
@@ -239,10 +237,8 @@ def test_every_table_is_saved_or_said_not_to_be(url: str) -> None:
 @pytest.mark.parametrize("current", [None, *run.steps()])
 def test_every_step_can_be_rebuilt_in_one_transaction(servers: Servers, current: str | None) -> None:
     for step in run.steps():
-        plain, rebuilt = servers.create_database(), servers.create_database()
-        run.upgrade(plain, step)
-        if current is not None:
-            run.upgrade(rebuilt, current)
+        plain = servers.create_migrated_database(step)
+        rebuilt = servers.create_migrated_database(current) if current else servers.create_database()
         servers.execute(f"BEGIN; {run.rebuilding_sql(current, step)} COMMIT", rebuilt)
         found, expected = schema(rebuilt), schema(plain)
         assert set(expected.pop("extensions")) <= set(found.pop("extensions"))

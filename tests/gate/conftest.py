@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from taskapi.migrations import run as migrations
 from tests.gate.processes import Process, Somebody, running_process
 from tests.gate.switch import Switch, switch_to
 from tests.gate.valkey import Valkey, running_valkey
@@ -23,18 +22,10 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}
 
 
-@pytest.fixture(scope="session")
-def template(servers: Servers) -> str:
-    """The name of a migrated database to copy."""
-    url = servers.create_database()
-    migrations.upgrade(url)
-    return url.partition("?")[0].rpartition("/")[2]
-
-
 @pytest.fixture
-def database_url(servers: Servers, template: str) -> str:
+def database_url(servers: Servers) -> str:
     """A migrated database of the test's own."""
-    return servers.create_database(template)
+    return servers.create_migrated_database()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from taskapi.config import DatabaseSettings, Secret
 from taskapi.errors import Conflict
 from taskapi.kit.clock import system_clock
 from taskapi.kit.database import Database
-from taskapi.migrations import run as migrations
 from tests.kit.patience import pytest_pyfunc_call
 from tests.kit.wire import Wire, line_to
 from tests.servers import Servers
@@ -51,8 +50,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture(scope="session")
 def database_url(servers: Servers) -> str:
     """The address of a migrated database that has the toy table too."""
-    url = servers.create_database()
-    migrations.upgrade(url)
+    url = servers.create_migrated_database()
 
     async def prepare() -> None:
         connection = await asyncpg.connect(url)

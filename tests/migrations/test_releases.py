@@ -29,9 +29,7 @@ POST = ("post", ["ALTER TABLE tasks DROP COLUMN colour", f"UPDATE schema_floor S
 @pytest.fixture
 def database(servers: Servers) -> str:
     """A database at the newest step of this release."""
-    url = servers.create_database()
-    run.upgrade(url)
-    return url
+    return servers.create_migrated_database()
 
 
 @contextmanager

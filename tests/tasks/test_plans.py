@@ -19,7 +19,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from taskapi.migrations import run as migrations
 from taskapi.tasks import store
 from taskapi.tasks.model import Priority, Status
 from taskapi.tasks.pages import page_statement
@@ -91,8 +90,7 @@ class Finding(NamedTuple):
 
 @pytest.fixture
 def million(servers: Servers) -> str:
-    url = servers.create_database()
-    migrations.upgrade(url)
+    url = servers.create_migrated_database()
     asyncio.run(seed(url))
     return url
 

@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 
 from taskapi.kit.database import ReadConnection
-from taskapi.migrations import run as migrations
 from taskapi.users import store
 from tests.servers import Servers
 
@@ -29,8 +28,7 @@ Run = Callable[[Callable[[Connection], Coroutine[Any, Any, Any]]], Any]
 @pytest.fixture(scope="module", params=["force_custom_plan", "force_generic_plan"])
 def run(servers: Servers, request: pytest.FixtureRequest) -> Iterator[Run]:
     """Runs work on a connection to a database with many people, whose plans are made for the arguments or for any."""
-    url = servers.create_database()
-    migrations.upgrade(url)
+    url = servers.create_migrated_database()
     settings = {"plan_cache_mode": str(request.param)}
     with asyncio.Runner() as runner:
         pool = runner.run(_filled(url, settings))
