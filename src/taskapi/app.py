@@ -28,6 +28,7 @@ from taskapi.gate.responses import Responses
 from taskapi.http import docs, health, idempotency, openapi, problems
 from taskapi.http.address import Addresses
 from taskapi.http.authentication import Authentication, provide_caller
+from taskapi.http.awaiting import Awaiting
 from taskapi.http.body import ApiRequest
 from taskapi.http.cors import CrossOrigin
 from taskapi.http.edge import Edge
@@ -57,6 +58,7 @@ class App(Edge):
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
         self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping, self._replicas)
+        self.awaiting = Awaiting(settings.server.request_timeout)
         self.router = tell_all_methods(_router(self))
         self.entrance = _entrance(self)
         super().__init__(_for_pages(self.entrance, settings), settings.server)
@@ -123,15 +125,15 @@ def _documented() -> list[Router]:
 
 
 def _router(app: App) -> Litestar:
-    addresses = Addresses(app.rooms.settings.server.trusted_proxies)
+    rooms, addresses = app.rooms, Addresses(app.rooms.settings.server.trusted_proxies)
     return Litestar(
         [*_documented(), *docs.routers(), openapi.openapi_route(_documented(), VERSION)],
         middleware=[
             Authentication(),
-            idempotency.Idempotency(app.rooms.fingerprints, app.rooms.gate.settle),
+            idempotency.Idempotency(rooms.fingerprints, rooms.gate.settle, rooms.database.read, app.awaiting),
         ],
         dependencies={
-            "rooms": Provide(lambda: app.rooms, sync_to_thread=False),
+            "rooms": Provide(lambda: rooms, sync_to_thread=False),
             "addresses": Provide(lambda: addresses, sync_to_thread=False),
             "vitals": Provide(lambda: app.vitals, sync_to_thread=False),
             "caller": Provide(provide_caller),

@@ -57,6 +57,27 @@ FAULTS = (
         "tests/http/test_idempotency.py -k another_request_with_the_key",
     ),
     Fault(
+        "a repeated write waits for its first time",
+        "http/idempotency.py",
+        "if not await wait.until(self._is_over):",
+        "if True:",
+        "tests/http/test_awaiting.py -k waits_and_is_answered",
+    ),
+    Fault(
+        "so many wait and no more",
+        "http/awaiting.py",
+        "return self.number < PLACES",
+        "return True",
+        "tests/http/test_awaiting.py -k beyond_so_many",
+    ),
+    Fault(
+        "a caller who has gone is not waited for",
+        "http/awaiting.py",
+        "return not done",
+        "return True",
+        "tests/http/test_awaiting.py -k goes_away",
+    ),
+    Fault(
         "nothing is in the outbox of a transaction that failed, everything of one that did not",
         "kit/database/transaction.py",
         "            await self.transaction.store_events()\n",

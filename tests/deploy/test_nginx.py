@@ -3,6 +3,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -209,6 +210,23 @@ def test_a_keyed_write_that_an_instance_lost_is_done_once_by_another(house: Hous
         ]
     assert [answer.status_code for answer in keyed] == [201] * 20
     assert len(sql("SELECT 1 FROM tasks WHERE user_id = $1::text::uuid", person.id)) == 20
+
+
+def test_a_keyed_write_that_takes_long_is_asked_for_twice_and_answered_once_it_is_done(house: House, sql: Sql) -> None:
+    port = port_of(house)
+    with balancing(port, port) as running, Client(running.url) as person, ThreadPoolExecutor() as pool:
+        person.register("ada")
+        person.log_in()
+        sql("BEGIN")
+        try:
+            sql("LOCK TABLE tasks IN SHARE MODE")
+            asked = pool.submit(person.post, "/api/tasks", json={"title": "Once"}, headers={"Idempotency-Key": "k"})
+            eventually(lambda: house.app.awaiting.number == 1)
+        finally:
+            sql("ROLLBACK")
+        answer = asked.result()
+        assert (answer.status_code, answer.headers["Idempotency-Replayed"]) == (201, "true")
+        assert len(sql("SELECT 1 FROM tasks WHERE user_id = $1::text::uuid", person.id)) == 1
 
 
 def test_a_write_without_a_key_is_sent_once() -> None:

@@ -18,7 +18,7 @@ Act = Callable[[], Awaitable[httpx.Response]]
 READS_PER_WRITE = 9
 LONGEST = 30
 IN_USE = 409
-"""The write is still under way, as it happens when nginx repeats a slow one: the API wants it again a little later."""
+"""The write is still under way, for longer than its repetition waited: the API wants it again a little later."""
 
 
 class Person:
@@ -104,8 +104,8 @@ class Outcome(msgspec.Struct):
         )
 
     def is_clean(self) -> bool:
-        """Say whether nobody saw a fault."""
-        return self.is_honest() and not self.refused
+        """Say whether nobody saw a fault, nor was told to come back."""
+        return self.is_honest() and not self.refused and not self.asked_again
 
     def is_honest(self) -> bool:
         """Say whether people saw no other fault than being told to come back, and what was confirmed is there once."""

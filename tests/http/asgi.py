@@ -54,7 +54,11 @@ class Sender:
 
     def __init__(self, chunks: Iterable[bytes], *, whole: bool = True, gives_up: bool = False) -> None:
         """`whole`: the last chunk is the last one of the body; `gives_up`: then the connection ends."""
-        self._messages = self._sent(list(chunks), whole=whole, gives_up=gives_up)
+        self.left = asyncio.Event()
+        """Set when the connection is to end."""
+        if gives_up:
+            self.left.set()
+        self._messages = self._sent(list(chunks), whole=whole)
 
     async def __call__(self) -> Any:
         """Give the next message."""
@@ -70,12 +74,12 @@ class Sender:
 
         return receive
 
-    async def _sent(self, chunks: list[bytes], *, whole: bool, gives_up: bool) -> AsyncIterator[dict[str, Any]]:
+    async def _sent(self, chunks: list[bytes], *, whole: bool) -> AsyncIterator[dict[str, Any]]:
         for place, chunk in enumerate(chunks, 1):
             more = place < len(chunks) or not whole
             yield {"type": "http.request", "body": chunk, "more_body": more}
-        if gives_up:
-            yield {"type": "http.disconnect"}
+        await self.left.wait()
+        yield {"type": "http.disconnect"}
         await asyncio.Event().wait()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -21,13 +22,14 @@ from taskapi.contracts.identity import Principal, Role
 from taskapi.errors import Error, Violation
 from taskapi.http import docs, health, idempotency, openapi, problems
 from taskapi.http.authentication import PUBLIC, Authentication, bearer_token, provide_caller
+from taskapi.http.awaiting import Awaiting
 from taskapi.http.body import ApiRequest
 from taskapi.http.edge import Edge
 from taskapi.http.options import tell_all_methods
 from taskapi.http.paging import Cursor, Limit, Page
 from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import system_clock
-from taskapi.kit.database import Database
+from taskapi.kit.database import Database, ReadConnection
 from taskapi.kit.outbox import Event
 from taskapi.kit.seals import Seals
 
@@ -207,6 +209,14 @@ async def idle(data: JSONBody[NewThing]) -> NewThing:
     return data
 
 
+@post("/dear", status_code=204)
+async def spend(rooms: NamedDependency["Rooms"], database: NamedDependency[Database]) -> None:
+    """Do what is dear before the transaction, as whoever hashes a password does."""
+    rooms.spent += 1
+    async with database.transaction() as transaction:
+        await transaction.execute("INSERT INTO things (name) VALUES ($1)", "dear")
+
+
 @post("/listening", status_code=200)
 async def listen(request: Request[Any, Any, Any]) -> list[str]:
     """Tell what arrives, message by message."""
@@ -245,6 +255,7 @@ ROUTES: list[Any] = [
     twice,
     make_half_of_a_pair,
     idle,
+    spend,
     listen,
     afterwards,
 ]
@@ -259,6 +270,13 @@ class Rooms:
         self.fingerprints = Seals(SECRETS, "fingerprint")
         self.settled: list[UUID] = []
         """Whose earlier writes were to be announced before an answer was repeated."""
+        self.awaiting = Awaiting(ServerSettings().request_timeout)
+        self.spent = 0
+
+    def read(self) -> AbstractAsyncContextManager[ReadConnection]:
+        """Lend a connection of whichever database there is."""
+        assert self.database is not None
+        return self.database.read()
 
     async def settle(self, user_id: UUID) -> None:
         """Note it; nothing of the toy's is cached."""
@@ -274,9 +292,10 @@ def toy(rooms: Rooms | None = None, settings: ServerSettings | None = None) -> E
             [*routers, *docs.routers(), openapi.openapi_route(health.routers(), "1")],
             middleware=[
                 Authentication(),
-                idempotency.Idempotency(rooms.fingerprints, rooms.settle),
+                idempotency.Idempotency(rooms.fingerprints, rooms.settle, rooms.read, rooms.awaiting),
             ],
             dependencies={
+                "rooms": Provide(lambda: rooms, sync_to_thread=False),
                 "database": Provide(lambda: rooms.database, sync_to_thread=False),
                 "vitals": Provide(lambda: rooms.vitals, sync_to_thread=False),
                 "caller": Provide(provide_caller),

@@ -1,12 +1,14 @@
 """`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a write that may be repeated without fear.
 
 The answer is stored in the very transaction that has the effect, so there is never one without the other. A repeated
-key gets the stored answer; with another request 422; while the first is still in progress 409. Only answers of writes
-that were committed are stored: a refused request changed nothing and may simply be tried again.
+key gets the stored answer; with another request 422; while the first is still in progress it waits, and is 409 if that
+takes too long. Only answers of writes that were committed are stored: a refused request changed nothing and may simply
+be tried again.
 """
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +22,9 @@ from taskapi.contracts.identity import Principal
 from taskapi.errors import Conflict, Error, Invalid, Violation
 from taskapi.http import problems
 from taskapi.http.authentication import PUBLIC
+from taskapi.http.awaiting import Awaiting, Caller, Wait
 from taskapi.http.body import ApiRequest
-from taskapi.kit.database import Deferral, Row, Transaction, deferred_commit
+from taskapi.kit.database import Deferral, ReadConnection, Row, Transaction, deferred_commit
 from taskapi.kit.seals import Seals
 
 HEADER = b"idempotency-key"
@@ -31,7 +34,7 @@ VALID_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 KEPT_HEADERS = frozenset({b"content-type", b"etag", b"location"})
 
 OPEN = "SELECT free, fingerprint, status, headers, body FROM open_idempotency_key($1, $2)"
-"""Takes the lock, then looks: whoever gets the lock sees the answer of whoever had it before."""
+"""Takes the lock till the transaction ends, then looks: whoever gets it sees the answer of whoever had it before."""
 
 KEEP = """
 INSERT INTO idempotency_keys (user_id, key, fingerprint, status, headers, body)
@@ -44,6 +47,9 @@ WHERE EXISTS (SELECT FROM users WHERE id = $1::uuid)
 Settle = Callable[[UUID], Awaitable[None]]
 """Returns once nobody can be served what was before the writes of a user that are committed: the first time of a
 repeated request may have died between its commit and telling."""
+
+Read = Callable[[], AbstractAsyncContextManager[ReadConnection]]
+"""Lends a connection for a statement."""
 
 
 class KeyReused(Invalid):
@@ -94,9 +100,11 @@ class Idempotency(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
     exclude_opt_key = PUBLIC
 
-    def __init__(self, fingerprints: Seals, settle: Settle) -> None:
-        self._fingerprints = fingerprints
-        self._settle = settle
+    def __init__(self, fingerprints: Seals, settle: Settle, read: Read, awaiting: Awaiting) -> None:
+        self.fingerprints = fingerprints
+        self.settle = settle
+        self.read = read
+        self._awaiting = awaiting
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Run the rest within one deferred transaction if the request is a write with a key."""
@@ -104,56 +112,79 @@ class Idempotency(ASGIMiddleware):
         if key is None:
             await next_app(scope, receive, send)
             return
-        request = ApiRequest(scope, receive)
-        body = await request.body()
-        attempt = Attempt(scope["user"], key, self._fingerprints, what_counts(scope, body), self._settle)
+        request, caller = ApiRequest(scope, receive), Caller(receive)
+        write = Write(self, scope["user"], key, what_counts(scope, await request.body()))
         try:
-            answer = await attempt.answer(next_app, scope, _once(body, receive))
-        except Error as error:  # the commit's; the framework takes the answer that was made before it for sent
-            refusal = problems.answer_error(request, error).to_asgi_response(app=None, request=request)
-            await refusal(scope, receive, send)
+            answer = await write.answer(next_app, scope, caller, Wait(self._awaiting, caller))
+        except (Error, Replay) as end:  # a commit's or a look's; the framework takes what an attempt sent for sent
+            response = answer_replay(request, end) if isinstance(end, Replay) else problems.answer_error(request, end)
+            await response.to_asgi_response(app=None, request=request)(scope, receive, send)
             return
+        finally:
+            caller.forget()
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
-class Attempt:
-    """One try at a write with a key."""
+class Write:
+    """A write with a key, tried until its first time is over."""
 
-    def __init__(
-        self, caller: Principal, key: str, fingerprints: Seals, request: tuple[bytes, ...], settle: Settle
-    ) -> None:
+    def __init__(self, edge: Idempotency, caller: Principal, key: str, request: tuple[bytes, ...]) -> None:
+        self._edge = edge
         self._caller = caller
         self._key = key
-        self._fingerprints = fingerprints
         self._request = request
-        self._settle_first = settle
+        self._is_first = True
+        """Whether nobody else was found to be at it."""
 
-    async def answer(self, app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
-        """Return the answer to send: the stored one, or that of the rest of the application."""
+    async def answer(self, app: ASGIApp, scope: Scope, caller: Caller, wait: Wait) -> Answer:
+        """Return the answer to send, that of the rest of the application; raises Replay, KeyReused and KeyInUse."""
+        while True:
+            try:
+                return await self._attempt(app, scope, _once(self._request[-1], caller.receive))
+            except KeyInUse:
+                if not await wait.until(self._is_over):
+                    raise
+
+    async def _attempt(self, app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
         recorder = Recorder()
         async with deferred_commit(self._opened) as deferral:
             await app(scope, receive, recorder)
+            if not self._is_first:
+                raise KeyInUse
             await self._settle(deferral, recorder.answer)
         return recorder.answer
 
     async def _settle(self, deferral: Deferral, answer: Answer) -> None:
         if deferral.transaction is None or answer.status >= 400:
             return
-        fingerprint = self._fingerprints.digest(*self._request)
+        fingerprint = self._edge.fingerprints.digest(*self._request)
         keep(deferral.transaction, self._caller.user_id, self._key, fingerprint, answer)
         await deferral.commit()
 
     async def _opened(self, transaction: Transaction) -> None:
-        row = await transaction.fetch_one(OPEN, self._caller.user_id, self._key)
-        assert row is not None
-        if not row["free"]:
+        if not await self._may_begin(await self._look(transaction)):
             raise KeyInUse
+
+    async def _is_over(self) -> bool:
+        """Look whether the first time is; what it costs a route to come to its transaction is not spent on that."""
+        async with self._edge.read() as connection:
+            row = await self._look(connection)
+        return await self._may_begin(row)
+
+    async def _look(self, connection: ReadConnection) -> Row:
+        row = await connection.fetch_one(OPEN, self._caller.user_id, self._key)
+        assert row is not None
+        return row
+
+    async def _may_begin(self, row: Row) -> bool:
+        """Say whether nobody is at it; raises Replay if it was done, KeyReused if another request was."""
         if row["fingerprint"] is None:
-            return
-        if not self._fingerprints.recognizes(row["fingerprint"], *self._request):
+            self._is_first = bool(row["free"])
+            return self._is_first
+        if not self._edge.fingerprints.recognizes(row["fingerprint"], *self._request):
             raise KeyReused
-        await self._settle_first(self._caller.user_id)
+        await self._edge.settle(self._caller.user_id)
         raise Replay(kept_answer(row))
 
 
