@@ -1,4 +1,4 @@
-"""Runs one application on Granian, the process pinned to one CPU: `python -m bench.server TARGET PORT CPU`."""
+"""Runs one application on Granian: `python -m bench.server TARGET PORT [CPU]`, the process pinned to that CPU."""
 
 import os
 import sys
@@ -6,13 +6,15 @@ import sys
 from granian import Granian
 from granian.constants import Interfaces, Loops
 
+from taskapi.cli.http_server import CONNECTIONS
 from taskapi.kit.scheduling import finish_before_waking
 
 
 def main() -> None:
     """Serve until the process is ended."""
-    target, port, cpu = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    os.sched_setaffinity(0, {cpu})
+    target, port, *cpus = sys.argv[1], *map(int, sys.argv[2:])
+    if cpus:
+        os.sched_setaffinity(0, cpus)
     finish_before_waking()
     Granian(
         target,
@@ -22,6 +24,7 @@ def main() -> None:
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
         websockets=False,
+        backpressure=CONNECTIONS,
         log_enabled=True,
     ).serve()
 

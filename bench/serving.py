@@ -1,4 +1,4 @@
-"""Serves one application from a process of its own, pinned to one CPU."""
+"""Serves one application from a process of its own, pinned to one CPU or to none."""
 
 import os
 import socket
@@ -15,10 +15,10 @@ from bench.load import LoadFailed
 
 
 @contextmanager
-def serving(target: str, environment: Mapping[str, str], cpu: int) -> Iterator[str]:
+def serving(target: str, environment: Mapping[str, str], cpu: int | None = None) -> Iterator[str]:
     """Serve an application as long as the block lasts; gives its address."""
     port = _free_port()
-    command = [sys.executable, "-m", "bench.server", target, str(port), str(cpu)]
+    command = [sys.executable, "-m", "bench.server", target, str(port), *([] if cpu is None else [str(cpu)])]
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
     base_url = f"http://127.0.0.1:{port}"
     try:

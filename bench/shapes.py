@@ -53,10 +53,12 @@ def record(base_url: str, person: Person, file: Path) -> None:
             "/task": task,
             "/not-modified": client.get(person.tasks[0], headers={"If-None-Match": task.headers["ETag"]}),
         }
-    recorded = {
-        path: Recorded(answer.status_code, _headers(answer), answer.content) for path, answer in answers.items()
-    }
-    file.write_bytes(msgspec.msgpack.encode(recorded))
+    file.write_bytes(msgspec.msgpack.encode({path: recorded(answer) for path, answer in answers.items()}))
+
+
+def recorded(answer: httpx.Response) -> Recorded:
+    """Return what the bare application has to send for the same answer."""
+    return Recorded(answer.status_code, _headers(answer), answer.content)
 
 
 def bare(person: Person) -> list[Shape]:
