@@ -1,12 +1,13 @@
 """Runs one application on Granian: `python -m bench.server TARGET PORT [CPU]`, the process pinned to that CPU."""
 
 import os
+import resource
 import sys
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
 
-from taskapi.cli.http_server import CONNECTIONS
+from taskapi.cli.http_server import connections_within
 from taskapi.kit.scheduling import finish_before_waking
 
 
@@ -24,7 +25,7 @@ def main() -> None:
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
         websockets=False,
-        backpressure=CONNECTIONS,
+        backpressure=connections_within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         log_enabled=True,
     ).serve()
 

@@ -1,9 +1,12 @@
+import resource
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from granian.server.mp import WorkerProcess
 
-from taskapi.cli.http_server import Worker
+from taskapi.cli.http_server import CONNECTIONS, HttpServer, Worker, connections_within
+from taskapi.config import ServerSettings
 
 
 class ToldToAnother:
@@ -30,3 +33,16 @@ def ended(kind: type[WorkerProcess]) -> Any:
 def test_a_worker_that_stopped_is_not_taken_for_alive() -> None:
     assert not ended(Worker).is_alive()
     assert ended(WorkerProcess).is_alive()  # when this fails, Granian has mended it: `Worker` may go
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"),
+    [(resource.RLIM_INFINITY, CONNECTIONS), (1_048_576, CONNECTIONS), (16_000, 15_750), (1_024, 774), (256, 128)],
+)
+def test_a_worker_takes_no_connection_that_it_has_no_file_for(files: int, connections: int) -> None:
+    assert connections_within(files) == connections
+
+
+def test_the_files_are_those_that_the_system_allows_at_most() -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert HttpServer(ServerSettings(), "127.0.0.1", reload=False).backpressure == connections_within(most)

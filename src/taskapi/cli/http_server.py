@@ -7,6 +7,7 @@ every worker; it must never import the app, the servers' start or the migrations
 
 import contextlib
 import os
+import resource
 import signal
 import sys
 import threading
@@ -37,9 +38,11 @@ LOGS = {
     "loggers": {"_granian": {"handlers": ["person"], "propagate": False}},
 }
 JOBS = "TASK_API_JOBS"
-CONNECTIONS = 10_000
-"""Open at once for each worker, idle ones too. How many requests may be in progress is bounded inside, with an answer
-for each."""
+CONNECTIONS = 20_000
+"""Open at once for each worker, idle ones too; further ones wait. How many requests may be in progress is bounded
+inside, with an answer for each."""
+OTHER_FILES = 250
+"""Kept free for what a worker opens besides: connections to the servers, logs."""
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -87,7 +90,7 @@ class HttpServer(MPServer):
             workers=settings.workers,
             loop=Loops.uvloop,
             websockets=False,
-            backpressure=CONNECTIONS,
+            backpressure=connections_within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             workers_kill_timeout=settings.shutdown_grace,
             respawn_failed_workers=True,
             log_dictconfig=LOGS,
@@ -138,6 +141,16 @@ class HttpServer(MPServer):
         worker: WorkerProcess = super()._spawn_worker(*arguments, **named)
         worker.__class__ = Worker  # Granian names its own class where it makes one
         return worker
+
+
+def connections_within(files: int) -> int:
+    """Return how many connections a worker takes that may have so many files open, as Granian has the system allow.
+
+    One that took more than it can open would try again without a pause, and could not reach the servers either.
+    """
+    if files == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    return min(CONNECTIONS, max(files // 2, files - OTHER_FILES))
 
 
 def run_worker(number: int, *arguments: Any) -> None:
