@@ -12,6 +12,7 @@ from taskapi.cli.servers import resolved_settings
 from taskapi.config import SHORTEST_SECRET, Secret, Settings
 from taskapi.errors import Error
 from taskapi.kit.database import url
+from taskapi.kit.database.opening import connect
 from taskapi.kit.redis import Redis
 from taskapi.migrations import run
 
@@ -165,7 +166,7 @@ async def _redis(settings: Settings) -> Finding:
 
 async def _asked(address: Secret | None, sql: str) -> Any:
     dsn = url.parse(_revealed(address)).dsn
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+    connection = await connect(dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
     try:
         return await connection.fetchval(sql, timeout=CONNECT_SECONDS)
     finally:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from taskapi.kit.database.opening import connect
 from taskapi.kit.database.url import DatabaseUrl
 from taskapi.migrations.steps import Step
 
@@ -64,7 +65,7 @@ class Status(NamedTuple):
 
 async def look(address: DatabaseUrl, steps: Sequence[Step]) -> Status:
     """Return where the database stands, whose newest `steps` come last; PgBouncer may be in between."""
-    connection = await asyncpg.connect(address.dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+    connection = await connect(address.dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
     try:
         async with connection.transaction(readonly=True):
             if address.search_path:

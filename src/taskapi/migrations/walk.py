@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from taskapi.kit.database.opening import connect
 from taskapi.kit.database.url import DatabaseUrl
 from taskapi.migrations.refusal import Refused
 from taskapi.migrations.status import CONNECT_SECONDS
@@ -104,7 +105,7 @@ async def _connected(address: DatabaseUrl, work: Callable[[Connection], None]) -
 async def _connect(address: DatabaseUrl) -> "asyncpg.Connection[Any]":
     """Let the driver itself read the address, which it does as it does for the pool."""
     settings = {"search_path": address.search_path} if address.search_path else {}
-    return await asyncpg.connect(address.dsn, timeout=CONNECT_SECONDS, server_settings=settings)
+    return await connect(address.dsn, timeout=CONNECT_SECONDS, server_settings=settings)
 
 
 def _work(connection: Connection, config: Config, work: Work, address: DatabaseUrl) -> None:

@@ -15,6 +15,7 @@ import asyncpg
 from taskapi.errors import Overloaded
 from taskapi.kit.database import url
 from taskapi.kit.database.connection import Row
+from taskapi.kit.database.opening import connect
 
 CONNECT_SECONDS = 5
 STALL_SECONDS = 60
@@ -107,7 +108,7 @@ async def bulk_connection(address: str, *, snapshot: bool) -> AsyncIterator[Bulk
     """
     place = url.parse(address)
     with _explained():
-        connection = await asyncpg.connect(place.dsn, timeout=CONNECT_SECONDS)
+        connection = await connect(place.dsn, timeout=CONNECT_SECONDS)
         try:
             opened = BulkConnection(connection, place.search_path)
             await opened.execute(SNAPSHOT if snapshot else "BEGIN")

@@ -14,7 +14,6 @@ import asyncpg
 from taskapi.config import DatabaseSettings
 from taskapi.kit.database.url import DatabaseUrl
 
-NAME = {"application_name": "task-api"}
 TRANSACTION_SECONDS = 10
 """How long a transaction of the application may stay open before it is given up."""
 
@@ -48,10 +47,10 @@ def limits(address: DatabaseUrl, settings: DatabaseSettings) -> Limits:
         **({"search_path": address.search_path} if address.search_path else {}),
     }
     if not address.pgbouncer:
-        return Limits({"server_settings": NAME | wanted}, "BEGIN", None)
+        return Limits({"server_settings": wanted}, "BEGIN", None)
     local = "; ".join(f"SET LOCAL {name} = {_quoted(name, value)}" for name, value in wanted.items())
     return Limits(
-        {"server_settings": NAME, "statement_cache_size": 0},
+        {"statement_cache_size": 0},
         f"BEGIN; {local}; {IN_A_TRANSACTION}",
         f"BEGIN READ ONLY; {local}; {IN_A_TRANSACTION}",
     )

@@ -7,6 +7,7 @@ import asyncpg
 
 from taskapi.kit.database.connection import Row
 from taskapi.kit.database.limits import Limits
+from taskapi.kit.database.opening import connect
 
 
 class LoneConnection:
@@ -40,7 +41,7 @@ class LoneConnection:
 
     async def _connected(self) -> "asyncpg.Connection[Any]":
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(self._dsn, timeout=self._seconds, **self._limits.options)
+            self._connection = await connect(self._dsn, timeout=self._seconds, **self._limits.options)
         return self._connection
 
     def _drop(self) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 
@@ -20,6 +20,7 @@ from taskapi.kit.database.connection import Connection, ReadConnection, Statemen
 from taskapi.kit.database.faults import Constraints, translated
 from taskapi.kit.database.limits import TRANSACTION_SECONDS, bound_transactions, leave_as_it_is, limits
 from taskapi.kit.database.lone import LoneConnection
+from taskapi.kit.database.opening import connect
 from taskapi.kit.database.replicas import replicas_of, wanted
 from taskapi.kit.database.transaction import Around, Transaction, Unit
 
@@ -130,8 +131,9 @@ class Database:
 
     def _make_pool(self, settings: DatabaseSettings) -> "asyncpg.Pool[Any]":
         seconds = settings.statement_timeout
-        return asyncpg.create_pool(
+        pool: asyncpg.Pool[Any] = asyncpg.create_pool(
             self._address.dsn,
+            connect=cast(Any, connect),
             min_size=0,
             max_size=self._address.connection_limit or settings.database_pool,
             timeout=CONNECT_SECONDS,
@@ -140,3 +142,4 @@ class Database:
             reset=leave_as_it_is,
             **self._limits.options,
         )
+        return pool

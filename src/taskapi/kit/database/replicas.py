@@ -17,6 +17,7 @@ from taskapi.kit.database.connection import ReadConnection, StatementCounter
 from taskapi.kit.database.course import Course, Whereabouts
 from taskapi.kit.database.limits import leave_as_it_is, limits
 from taskapi.kit.database.lone import LoneConnection
+from taskapi.kit.database.opening import connect
 from taskapi.kit.database.repeating import Repeating, ReplicaCounts, Turn
 from taskapi.kit.database.replica import LOOK_SECONDS, Replica, Report, State
 from taskapi.kit.rounds import repeat
@@ -128,6 +129,7 @@ def replicas_of(settings: DatabaseSettings, primary: LoneConnection, schema: str
         own = limits(place._replace(schema=place.schema or schema), settings)
         pool = {
             "dsn": place.dsn,
+            "connect": connect,
             "min_size": 0,
             "max_size": place.connection_limit or settings.database_read_pool,
             "timeout": CONNECT_SECONDS,

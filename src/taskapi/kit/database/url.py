@@ -52,6 +52,11 @@ def parse(url: str) -> DatabaseUrl:
     )
 
 
+def gives_name(dsn: str) -> bool:
+    """Say whether the driver's URL names the connections itself."""
+    return any(name == "application_name" for name, _ in parse_qsl(urlsplit(dsn).query))
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 
 from taskapi.config import Settings, SettingsInvalid
 from taskapi.kit.database import url
+from taskapi.kit.database.opening import connect
 from taskapi.kit.embedded.failures import StartFailed
 
 REDIS_FORM = "the address is not of the form redis://user:password@host:port/0"
@@ -74,7 +75,7 @@ async def _log_in(address: url.DatabaseUrl) -> None:
     """Log in as the pool does: with a setting, which PgBouncer refuses."""
     settings = {} if address.pgbouncer else {"statement_timeout": "5s"}
     try:
-        connection = await asyncpg.connect(address.dsn, timeout=ATTEMPT_SECONDS, server_settings=settings)
+        connection = await connect(address.dsn, timeout=ATTEMPT_SECONDS, server_settings=settings)
     except asyncpg.ProtocolViolationError as error:
         if "startup parameter" not in str(error):
             raise
