@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
 
@@ -12,9 +13,10 @@ from taskapi.errors import Overloaded
 from taskapi.resources import Resources
 from taskapi.worker import all_jobs, purge_outbox, run_once, working
 from tests.conftest import Sql
-from tests.house import House
+from tests.house import House, SettableClock
 from tests.kit.log_lines import logged
 from tests.kit.patience import until
+from tests.people import Client
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +146,32 @@ def test_old_events_are_purged_and_younger_ones_kept(house: House, sql: Sql) -> 
     assert house.run(run_once(house.rooms, [purge_outbox])) == {"purge_outbox": 1500 - days}
     assert [row["count"] for row in sql("SELECT count(*) FROM outbox")] == [days]
     assert house.run(purge_outbox(house.rooms)) == 0
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=365), timedelta(minutes=-6)], ids=["a year ahead", "behind"])
+def test_nothing_is_deleted_by_a_clock_that_is_far_from_the_databases(
+    house: House, ada: Client, clock: SettableClock, sql: Sql, ahead: timedelta
+) -> None:
+    ada.delete(f"/api/tasks/{ada.task('Only for now')['id']}")
+    held = "SELECT count(*), (SELECT count(*) FROM sessions), (SELECT count(*) FROM outbox) FROM tasks"
+    before = sql(held)
+    clock.offset = ahead
+    with logged() as lines:
+        assert not any(house.run(run_once(house.rooms, all_jobs())).values())
+    assert sql(held) == before
+    left_out = lines.events("job left out, this machine's clock is far from the database's")
+    assert {line["job"] for line in left_out} == {job.__name__ for job in all_jobs()}
+    assert abs(left_out[0]["seconds_ahead"] - ahead.total_seconds()) < 5
+
+
+def test_a_clock_that_is_a_little_off_keeps_no_job_from_its_work(house: House, clock: SettableClock, sql: Sql) -> None:
+    sql("TRUNCATE outbox")
+    sql(
+        "INSERT INTO outbox (id, user_id, event, payload, fields, created_at) "
+        "VALUES (gen_random_uuid(), gen_random_uuid(), 'X', '{}', '{}', '2000-01-01')"
+    )
+    clock.offset = timedelta(minutes=4)
+    assert house.run(run_once(house.rooms, all_jobs()))["purge_outbox"] == 1
 
 
 def test_two_processes_may_purge_at_once(house: House, sql: Sql) -> None:

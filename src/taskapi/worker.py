@@ -1,10 +1,12 @@
 """Builds the background process from the same parts, and runs the jobs inside the server where that is wanted.
 
 A job does a bounded piece of work and says how much; it is repeated while there is work and then rests. Two processes
-may run the same job: each piece of work is claimed in the database.
+may run the same job: each piece of work is claimed in the database. What is old enough to be deleted is told by this
+machine's clock, so nothing is deleted while that is far from the database's.
 """
 
 import asyncio
+import functools
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +23,8 @@ REST_SECONDS = 60.0
 
 STOP_SECONDS = 10
 
+LARGEST_SKEW = timedelta(minutes=5)
+"""Between this machine's clock and the database's. A clock that is days ahead would empty the trash."""
 
 ROWS_AT_ONCE = 1000
 PURGE_OUTBOX = """
@@ -38,8 +42,8 @@ async def purge_outbox(rooms: Resources) -> int:
 
 
 def all_jobs() -> tuple[Job, ...]:
-    """Return the jobs of every domain and the worker's own."""
-    return (*services.jobs(), purge_outbox)
+    """Return the jobs of every domain and the worker's own, none of which does anything by a wrong clock."""
+    return tuple(_in_time(job) for job in (*services.jobs(), purge_outbox))
 
 
 @asynccontextmanager
@@ -60,6 +64,27 @@ async def working(rooms: Resources, jobs: Sequence[Job], rest: float = REST_SECO
 async def run_once(rooms: Resources, jobs: Sequence[Job]) -> dict[str, int]:
     """Run each job until it finds nothing more and return how much each did."""
     return {job.__name__: await _drain(rooms, job) for job in jobs}
+
+
+def _in_time(job: Job) -> Job:
+    @functools.wraps(job)
+    async def run(rooms: Resources) -> int:
+        return await job(rooms) if await _clock_is_right(rooms, job) else 0
+
+    return run
+
+
+async def _clock_is_right(rooms: Resources, job: Job) -> bool:
+    async with rooms.database.read() as connection:
+        ahead: timedelta = rooms.clock() - await connection.fetch_value("SELECT clock_timestamp()")
+    if abs(ahead) <= LARGEST_SKEW:
+        return True
+    logger("taskapi.worker").warning(
+        "job left out, this machine's clock is far from the database's",
+        job=job.__name__,
+        seconds_ahead=round(ahead.total_seconds()),
+    )
+    return False
 
 
 async def _repeat(rooms: Resources, job: Job, rest: float) -> None:
