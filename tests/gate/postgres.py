@@ -40,7 +40,9 @@ class Postgres:
 
     def initialise(self) -> None:
         """Make an empty cluster with the application's role."""
-        self._run("initdb", "--pgdata", str(self.data), "--username=postgres", "--auth=trust", "--no-sync")
+        self._run(
+            "initdb", "--pgdata", str(self.data), "--username=postgres", "--auth=trust", "--no-sync", "--data-checksums"
+        )
         self.start()
 
     def follow(self, primary: "Postgres") -> None:
@@ -48,6 +50,12 @@ class Postgres:
         place = ("--host=127.0.0.1", f"--port={primary.port}", "--username=postgres")
         options = ("--write-recovery-conf", "--checkpoint=fast", "--no-sync")
         self._run("pg_basebackup", *place, "--pgdata", str(self.data), *options)
+        self.start()
+
+    def follow_again(self, primary: "Postgres") -> None:
+        """Become a replica of what was a replica of this cluster, giving up what only this one has."""
+        source = f"--source-server=host=127.0.0.1 port={primary.port} user=postgres dbname=postgres"
+        self._run("pg_rewind", source, f"--target-pgdata={self.data}", "--write-recovery-conf", "--no-sync", new=False)
         self.start()
 
     def start(self, *options: str) -> None:
@@ -110,10 +118,11 @@ class Postgres:
         finally:
             await connection.close(timeout=5)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        self.data.mkdir(mode=0o700)
-        if self.account is not None:
-            os.chown(self.data, self.account.uid, self.account.gid)
+    def _run(self, program: str, *arguments: str, new: bool = True) -> None:
+        if new:
+            self.data.mkdir(mode=0o700)
+            if self.account is not None:
+                os.chown(self.data, self.account.uid, self.account.gid)
         done = run([str(self._programs / program), *arguments], self.account, seconds=120, folder=self.data)
         assert done.returncode == 0, done.stderr
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from taskapi.config import DatabaseSettings, Secret
 from taskapi.kit.clock import system_clock
 from taskapi.kit.database import Database
-from taskapi.kit.database.url import parse
+from taskapi.kit.database.url import each_host, parse
 
 anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
@@ -23,7 +23,8 @@ anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
         ("postgresql://u:p%40%2Fw@h:6543/db", "postgresql://u:p%40%2Fw@h:6543/db"),
         ("postgresql://u:p@ss@h/db", "postgresql://u:p@ss@h/db"),
         ("postgresql://[::1]:5432/db", "postgresql://[::1]:5432/db"),
-        ("postgresql://one:1,two:2/db", "postgresql://one:1,two:2/db"),
+        ("postgresql://one:1,two:2/db", "postgresql://one:1,two:2/db?target_session_attrs=read-write"),
+        ("postgresql://one,two/db?target_session_attrs=any", "postgresql://one,two/db?target_session_attrs=any"),
         ("postgresql:///db?host=/run/x&port=5433", "postgresql:///db?host=/run/x&port=5433"),
         ("postgresql://u@/db?host=%2Frun%2Fa%20b", "postgresql://u@/db?host=/run/a+b"),
         ("postgresql://h/db?sslmode=require&schema=s", "postgresql://h/db?sslmode=require"),
@@ -33,6 +34,21 @@ anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 )
 def test_the_driver_gets_an_address_that_it_understands(written: str, told: str) -> None:
     assert parse(written).dsn == told
+
+
+@pytest.mark.parametrize(
+    ("dsn", "hosts"),
+    [
+        ("postgresql://h/db", ["postgresql://h/db"]),
+        ("postgresql:///db?host=/run/x", ["postgresql:///db?host=/run/x"]),
+        (
+            "postgresql://u:p,%40@a:1,[::1]:2/db?x=y",
+            ["postgresql://u:p,%40@a:1/db?x=y", "postgresql://u:p,%40@[::1]:2/db?x=y"],
+        ),
+    ],
+)
+def test_each_host_of_several_can_be_asked_alone(dsn: str, hosts: list[str]) -> None:
+    assert list(each_host(dsn)) == hosts
 
 
 def test_what_other_tools_add_is_taken_out() -> None:

@@ -140,16 +140,18 @@ async def _replicas(settings: Settings) -> Finding | None:
     if not addresses:
         return None
     cluster = await _asked(settings.database.url, CLUSTER)
-    wrong = []
+    leading, wrong = [], []
     for number, address in enumerate(addresses, 1):
-        if not await _asked(address, "SELECT pg_is_in_recovery()"):
-            wrong.append(f"number {number} is a primary")
-        elif await _asked(address, CLUSTER) != cluster:
+        if await _asked(address, CLUSTER) != cluster:
             wrong.append(f"number {number} belongs to another cluster")
+        elif not await _asked(address, "SELECT pg_is_in_recovery()"):
+            leading.append(f"number {number} is a primary")
+    if len(leading) > (len(url.each_host(_revealed(settings.database.url))) > 1):  # one of them may lead where any may
+        wrong += leading
     return Finding(
         "replicas",
         not wrong,
-        ", ".join(wrong) or f"{len(addresses)} that follow",
+        ", ".join(wrong) or f"{len(addresses) - len(leading)} that follow",
         "Point DATABASE_READ_URL at replicas of DATABASE_URL.",
     )
 

@@ -1,8 +1,8 @@
 """Reads a database URL as people write it and says what the driver must be told.
 
-`?schema=`, `?connection_limit=`, `?pool_timeout=` and `?pgbouncer=` come from other tools; the driver
-would send them to the server as settings and be refused, so they are translated here. No sentence here may hold a part
-of the URL: it may be a part of a password.
+`?schema=`, `?connection_limit=`, `?pool_timeout=` and `?pgbouncer=` come from other tools; the driver would send them
+to the server as settings and be refused, so they are translated here. Of several hosts the one is wanted that takes
+writes, which the driver has to be told. No sentence here may hold a part of the URL: it may be a part of a password.
 """
 
 import re
@@ -17,6 +17,7 @@ PLACE = re.compile(rf"(?:.*@)?{HOST}(?:,{HOST})*", re.DOTALL)
 
 PORTS = re.compile(r":(\d+)(?=,|$)")
 HIGHEST_PORT = 65_535
+ATTRIBUTES = "target_session_attrs"
 
 UNREADABLE = "the address cannot be read; in user and password, write / ? # [ ] as %2F %3F %23 %5B %5D"
 
@@ -42,7 +43,7 @@ def parse(url: str) -> DatabaseUrl:
     parts = _split(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
     ours = {name: value for name, value in query if name in OURS}
-    rest = urlencode([item for item in query if item[0] not in OURS], safe="/:")
+    rest = urlencode(_writable(parts, [item for item in query if item[0] not in OURS]), safe="/:")
     return DatabaseUrl(
         dsn=f"postgresql://{parts.netloc}{parts.path}" + (f"?{rest}" if rest else ""),
         schema=ours.get("schema") or None,
@@ -52,9 +53,23 @@ def parse(url: str) -> DatabaseUrl:
     )
 
 
+def each_host(dsn: str) -> tuple[str, ...]:
+    """Return the driver's URL once for each host that it names before the path, with that host alone."""
+    parts = urlsplit(dsn)
+    login, at, hosts = parts.netloc.rpartition("@")
+    several = [parts._replace(netloc=login + at + host).geturl() for host in hosts.split(",")]
+    return tuple(several) if len(several) > 1 else (dsn,)
+
+
 def gives_name(dsn: str) -> bool:
     """Say whether the driver's URL names the connections itself."""
     return any(name == "application_name" for name, _ in parse_qsl(urlsplit(dsn).query))
+
+
+def _writable(parts: SplitResult, query: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where there are several hosts, want the one that takes writes, unless the URL says whom it wants."""
+    is_one = "," not in parts.netloc.rpartition("@")[2]
+    return query if is_one or any(name == ATTRIBUTES for name, _ in query) else [*query, (ATTRIBUTES, "read-write")]
 
 
 def _split(url: str) -> SplitResult:
