@@ -203,7 +203,7 @@ async def test_a_stopped_application_gives_its_connections_back(settings: Settin
     async with living(app):
         await ask(app, "GET", "/api/health")
     watcher = await asyncpg.connect(database_url)
-    await until(lambda: watcher.fetchval(f"SELECT NOT EXISTS ({CONNECTED})"))
+    await until(lambda: watcher.fetchval(f"SELECT NOT EXISTS ({CONNECTED})"), 30)
     await watcher.close()
 
 

@@ -7,23 +7,36 @@ from hypothesis import strategies as st
 
 from taskapi.kit.remembered import Remembered
 
+MOST = 3
+
 
 @given(st.lists(st.tuples(st.sampled_from(["find", "keep", "forget"]), st.integers(0, 9))))
 def test_what_was_used_last_is_there_and_the_whole_is_bounded(steps: list[tuple[str, int]]) -> None:
-    memory: Remembered[int, str] = Remembered(3)
-    used: OrderedDict[int, str] = OrderedDict()
+    memory: Remembered[int, str] = Remembered(MOST)
+    kept: dict[int, str] = {}
+    last: OrderedDict[int, None] = OrderedDict()
     for number, (step, key) in enumerate(steps):
         if step == "keep":
-            memory.keep(key, f"{key} at {number}")
-            used[key] = f"{key} at {number}"
-            used.move_to_end(key)
+            kept[key] = f"{key} at {number}"
+            memory.keep(key, kept[key])
         elif step == "forget":
             memory.forget(key)
-            used.pop(key, None)
+            last.pop(key, None)
             assert memory.find(key) is None
         elif (found := memory.find(key)) is not None:
-            assert found == used[key]
-            used.move_to_end(key)
-        assert len(memory) <= 6
-    for key in list(used)[-3:]:
-        assert memory.find(key) == used[key]
+            assert found == kept[key]
+        if step == "keep" or (step == "find" and found is not None):
+            last[key] = None
+            last.move_to_end(key)
+        if len(last) > MOST:
+            last.popitem(last=False)
+        assert len(memory) <= 2 * MOST
+    for key in last:
+        assert memory.find(key) == kept[key]
+
+
+def test_what_is_kept_again_takes_nobodys_place() -> None:
+    memory: Remembered[int, str] = Remembered(MOST)
+    for key in (1, 2, 3, 4, 5, 6, 6):
+        memory.keep(key, "kept")
+    assert len(memory) == 2 * MOST

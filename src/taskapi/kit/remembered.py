@@ -35,7 +35,7 @@ class Remembered(Generic[Key, Value]):
 
     def keep(self, key: Key, value: Value) -> None:
         """Remember something."""
-        if len(self._young) >= self._most:
+        if len(self._young) >= self._most and key not in self._young:
             self._old, self._young = self._young, {}
         self._young[key] = value
 
