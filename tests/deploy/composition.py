@@ -13,7 +13,8 @@ BASE = ROOT / "docker-compose.yml"
 DEVELOPMENT = ROOT / "docker-compose.dev.yml"
 SCALE = ROOT / "docker-compose.scale.yml"
 TLS = ROOT / "nginx" / "docker-compose.tls.yml"
-FILES = (BASE, DEVELOPMENT, SCALE, TLS)
+PROMOTED = ROOT / "postgres" / "docker-compose.promoted.yml"
+FILES = (BASE, DEVELOPMENT, SCALE, TLS, PROMOTED)
 
 SECRETS = {"DB_PASSWORD": "0123456789abcdef", "JWT_SECRET": "0123456789abcdef" * 3, "TLS_CERTIFICATES": "/certificates"}
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")

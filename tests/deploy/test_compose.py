@@ -13,7 +13,20 @@ from typer.testing import CliRunner
 
 from taskapi.__main__ import app as program
 from taskapi.backup.keeping import RETRY_SECONDS
-from tests.deploy.composition import BASE, DEVELOPMENT, FILES, SCALE, SECRETS, TLS, Tree, Unset, load, seconds, services
+from tests.deploy.composition import (
+    BASE,
+    DEVELOPMENT,
+    FILES,
+    PROMOTED,
+    SCALE,
+    SECRETS,
+    TLS,
+    Tree,
+    Unset,
+    load,
+    seconds,
+    services,
+)
 
 PRODUCTION = services(BASE, SCALE, TLS)
 WRITABLE = {
@@ -59,7 +72,9 @@ def test_the_specification_refuses_a_mistake() -> None:
         PyCompose.from_yaml("services: {app: {image: app, red_only: true}}")
 
 
-@pytest.mark.parametrize("files", [(BASE,), (DEVELOPMENT,), (BASE, SCALE), (BASE, TLS), (BASE, SCALE, TLS)], ids=str)
+@pytest.mark.parametrize(
+    "files", [(BASE,), (DEVELOPMENT,), (BASE, SCALE), (BASE, TLS), (BASE, SCALE, TLS), (BASE, SCALE, PROMOTED)], ids=str
+)
 def test_compose_reads_what_is_meant(files: tuple[Path, ...]) -> None:
     command = [*compose(), *(part for path in files for part in ("-f", str(path))), "config", "--quiet"]
     said = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | SECRETS)
@@ -187,6 +202,15 @@ def test_the_scaled_file_has_the_limits_of_the_guide() -> None:
     assert deploy["replicas"] == 3
     assert {"cpus": "0.5", "memory": "512M"}.items() <= deploy["resources"]["limits"].items()
     assert deploy["resources"]["reservations"] == {"cpus": "0.25", "memory": "256M"}
+
+
+def test_a_promotion_swaps_the_volumes_of_primary_and_replica() -> None:
+    """Of two volumes for one folder Docker takes that of the later file."""
+    names = ("postgres", "postgres-replica")
+    before, after = services(BASE, SCALE), load(PROMOTED)["services"]
+    folder = WRITABLE["postgres"]
+    held = {name: next(volume for volume in before[name]["volumes"] if volume.endswith(f":{folder}")) for name in names}
+    assert [after[name] for name in names] == [{"volumes": [held[name]]} for name in reversed(names)]
 
 
 def test_files_that_are_mounted_exist() -> None:
