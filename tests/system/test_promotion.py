@@ -175,3 +175,20 @@ def test_a_primary_that_falls_silent_keeps_nobody_from_the_promoted_replica(
         traffic.for_seconds(BEFORE)
     assert traffic.outcome.longest < LONGEST
     assert traffic.outcome.is_honest(), traffic.outcome.failures[:5]
+
+
+def test_a_promoted_replica_may_move_to_the_address_of_the_primary(
+    folder: Path, primary: Postgres, replica: Postgres
+) -> None:
+    """As with compose, where the name of the service stays and the volumes change places."""
+    with running_valkey() as valkey:
+        one = settings(primary, replica, valkey.url) | {"DATABASE_URL": primary.url(OWNER, OWNER)}
+        with started(folder / "data", **one) as program, traffic_to(program) as traffic:
+            primary.stop(signal.SIGQUIT)
+            eventually(lambda: traffic.outcome.refused["write"])
+            promote(replica)
+            replica.stop()
+            replica.port = primary.port
+            replica.start()
+            served(traffic)
+    assert traffic.outcome.is_honest(), traffic.outcome.failures[:5]
