@@ -10,7 +10,6 @@ import hypothesis
 import pytest
 
 from taskapi.config import (
-    AuthSettings,
     DatabaseSettings,
     LimitSettings,
     LogSettings,
@@ -21,7 +20,7 @@ from taskapi.config import (
     TaskSettings,
 )
 from taskapi.kit.telemetry import configure_logs
-from tests.house import House, serving
+from tests.house import House, quick_auth, serving
 from tests.people import Client
 from tests.pgbouncer import pgbouncer
 from tests.servers import Servers, test_servers
@@ -66,7 +65,7 @@ def settings(servers: Servers, addresses: DatabaseSettings) -> Settings:
         server=ServerSettings(trusted_proxies=("127.0.0.1/32",)),
         database=addresses,
         redis=RedisSettings(url=Secret(servers.redis_url), redis_timeout=2000),  # a busy machine is no fault
-        auth=AuthSettings(jwt_secret=Secret(secrets.token_urlsafe(32))),
+        auth=quick_auth(Secret(secrets.token_urlsafe(32))),
         limits=LimitSettings(
             rate_limit=1_000_000, rate_limit_batch=0, rate_limit_admin=0, rate_limit_login=0, rate_limit_register=0
         ),

@@ -11,11 +11,16 @@ from typing import Any, TypeVar
 import uvicorn
 
 from taskapi.app import App
-from taskapi.config import Settings
+from taskapi.config import AuthSettings, Secret, Settings
 from taskapi.kit.clock import system_clock
 from taskapi.resources import Resources
 
 Result = TypeVar("Result")
+
+
+def quick_auth(secret: Secret) -> AuthSettings:
+    """Return settings under which a password is hashed at once, for tests that prove nothing about passwords."""
+    return AuthSettings(jwt_secret=secret, argon2_memory_kib=64, argon2_iterations=1)
 
 
 class SettableClock:

@@ -40,7 +40,7 @@ class Servers:
         return postgres.url(self._sockets, database=name)
 
     def create_migrated_database(self, step: str = "head") -> str:
-        """Make a database at a step of the schema, with nothing in it: a copy, which spares the walk of a second."""
+        """Make an empty database at a step of the schema: a copy, since walking the steps takes a second."""
         if step not in self._migrated:
             url = self.create_database()
             run.upgrade(url, step)

@@ -10,13 +10,14 @@ from uuid import UUID
 from taskapi.app import close_rooms, open_rooms
 from taskapi.auth import store as auth_store
 from taskapi.auth.model import Session
-from taskapi.config import AuthSettings, DatabaseSettings, RedisSettings, Secret, Settings, TaskSettings
+from taskapi.config import DatabaseSettings, RedisSettings, Secret, Settings, TaskSettings
 from taskapi.contracts.directory import Person
 from taskapi.contracts.identity import Role
 from taskapi.gate.admission import Admission, Allowance, Counter, Question
 from taskapi.kit.clock import system_clock
 from taskapi.kit.ids import new_id
 from taskapi.resources import Resources
+from tests.house import quick_auth
 from tests.kit.patience import until
 
 READ = Allowance("read", 1000)
@@ -113,7 +114,7 @@ async def running_process(database_url: str, redis_url: str, milliseconds: int =
         Settings(
             database=DatabaseSettings(url=Secret(database_url)),
             redis=RedisSettings(url=Secret(redis_url), redis_timeout=milliseconds),
-            auth=AuthSettings(jwt_secret=SECRET),
+            auth=quick_auth(SECRET),
             tasks=TaskSettings(jobs=False),
         )
     )

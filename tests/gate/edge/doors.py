@@ -10,7 +10,6 @@ import msgspec
 
 from taskapi.app import App
 from taskapi.config import (
-    AuthSettings,
     DatabaseSettings,
     LimitSettings,
     LogSettings,
@@ -20,7 +19,7 @@ from taskapi.config import (
     Settings,
     TaskSettings,
 )
-from tests.house import SettableClock
+from tests.house import SettableClock, quick_auth
 from tests.http.asgi import JSON, Answer, ask, living
 from tests.kit.patience import until
 
@@ -35,7 +34,7 @@ def settings_of(database_url: str, redis_url: str, **rooms: Any) -> Settings:
     found: dict[str, Any] = {
         "database": DatabaseSettings(url=Secret(database_url)),
         "redis": RedisSettings(url=Secret(redis_url), redis_timeout=2000),
-        "auth": AuthSettings(jwt_secret=SECRET),
+        "auth": quick_auth(SECRET),
         "limits": UNLIMITED,
         "tasks": TaskSettings(jobs=False),
         "server": ServerSettings(trusted_proxies=("192.0.2.0/24",)),
