@@ -13,7 +13,7 @@ from tests.conftest import Sql
 from tests.people import Client
 from tests.tasks.at_once import together
 
-ROUNDS = int(os.environ.get("TASK_RACE_ROUNDS", "200"))
+ROUNDS = int(os.environ.get("TASK_RACE_ROUNDS", "50"))
 REAL = """
 SELECT
     count(*) FILTER (WHERE status = 0) AS todo,
