@@ -7,6 +7,8 @@ from taskapi.migrations import run
 
 STEP = '''"""A step of a newer release. Runs {side} the deploy (`{phase}`)."""
 
+from contextlib import nullcontext
+
 from alembic import op
 
 revision = "{number}"
@@ -15,14 +17,20 @@ down_revision = "{before}"
 
 def upgrade() -> None:
     """Go up."""
-    for statement in {up!r}:
-        op.execute(statement)
+    run({up!r})
 
 
 def downgrade() -> None:
     """Go down."""
-    for statement in {down!r}:
-        op.execute(statement)
+    run({down!r})
+
+
+def run(statements) -> None:
+    """Run statements in the step's transaction, or outside of it as CREATE INDEX CONCURRENTLY has to be."""
+    outside = any("CONCURRENTLY" in statement for statement in statements)
+    with op.get_context().autocommit_block() if outside else nullcontext():
+        for statement in statements:
+            op.execute(statement)
 '''
 EXPAND = (["ALTER TABLE tasks ADD COLUMN colour text"], ["ALTER TABLE tasks DROP COLUMN colour"])
 

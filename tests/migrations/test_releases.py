@@ -108,8 +108,10 @@ def test_the_release_before_can_be_rolled_back_to(
 def test_a_step_may_run_outside_a_transaction(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = newer_release(tmp_path, ("pre", [], []))
     step = folder / "versions" / f"{EXPANDED}_newer.py"
-    text = step.read_text().replace("from alembic import op", "from taskapi.migrations import script")
-    text = text.replace("for statement in []:\n        op.execute(statement)", 'script.apply("step.sql", outside=True)')
+    text = step.read_text().replace(
+        "from alembic import op", "from alembic import op\nfrom taskapi.migrations import script"
+    )
+    text = text.replace("run([])", 'script.apply("step.sql", outside=True)', 1)
     step.write_text(text)
     monkeypatch.setattr("taskapi.migrations.script.FOLDER", tmp_path)
     (tmp_path / "step.sql").write_text("CREATE INDEX CONCURRENTLY tasks_by_title ON tasks (title);\n")

@@ -24,7 +24,7 @@ class Instances:
         self._network = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
         self._folder = folder
         self._names = names
-        self._settings = dict(settings)
+        self.settings = dict(settings)
 
     def __enter__(self) -> "Instances":
         return self
@@ -41,12 +41,20 @@ class Instances:
         """Return the address and port of an instance, as nginx logs it."""
         return f"{self.host(number)}:{self.port}"
 
-    def start(self, *numbers: int) -> None:
+    def start(self, *numbers: int, **settings: str) -> None:
         """Start instances, or those again that have ended; their names are known from now on, as in Docker."""
         for number in numbers:
             folder = self._folder / f"instance-{number}"
-            self.running[number] = Launched(folder, port=self.port, host=self.host(number), **self._settings)
+            known = self.settings | settings
+            self.running[number] = Launched(folder, port=self.port, host=self.host(number), **known)
         self._tell()
+
+    def replace(self, *numbers: int, **settings: str) -> None:
+        """Restart instances in turn, each once the one before it is ready; `settings` go beyond the usual ones."""
+        for number in numbers:
+            assert self.running[number].end() == 0, self.running[number].err
+            self.start(number, **settings)
+            self.become_ready(number)
 
     def has_ended(self, number: int) -> bool:
         """Whether there is no process of it."""

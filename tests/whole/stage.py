@@ -74,10 +74,10 @@ class Stage(msgspec.Struct):
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Run it all for the length of the block."""
+def stage(folder: Path, megabytes: int = DISK_MEGABYTES) -> Iterator[Stage]:
+    """Run it all for the length of the block; the primary's disk is that large."""
     with (
-        volume(folder / "disk", DISK_MEGABYTES) as disk,
+        volume(folder / "disk", megabytes) as disk,
         postgres(folder, "primary", disk=disk.folder) as primary,
         Supervisor(primary) as supervisor,
         _replica_of(primary, folder) as replica,

@@ -46,10 +46,7 @@ def test_one_freezes_and_nobody_waits_long(whole: Stage) -> None:
 
 def test_all_are_restarted_in_turn_and_nobody_notices(whole: Stage) -> None:
     with traffic_to(whole) as traffic:
-        for number in FIRST:
-            whole.instances.running[number].end()
-            whole.instances.start(number)
-            whole.instances.become_ready(number)
+        whole.instances.replace(*FIRST)
         whole.all_serve(FOUND_AGAIN)
     tell("rolling restart", traffic.outcome)
     assert traffic.outcome.is_clean(), traffic.outcome.failures[:5]
