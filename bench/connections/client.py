@@ -19,6 +19,7 @@ import uvloop
 
 from bench.connections.plan import Outcome, Plan
 
+DETAIL = re.compile(rb'"detail": ?"([^"]*)"')
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 ASK = "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nUser-Agent: bench\r\n\r\n"
 LIST = "/api/tasks"
@@ -110,7 +111,9 @@ class Connection(asyncio.Protocol):
         sent, answer = self.sent, self._answer
         self.sent, self._answer, self._whole = 0.0, b"", 0
         if answer[9:12] != b"200":
-            self._notes.errors[f"status {answer[9:12].decode()}"] += 1
+            detail = DETAIL.search(answer)
+            words = (answer[9:12], *(detail.groups() if detail else ()))
+            self._notes.errors["status " + b": ".join(words).decode()] += 1
         elif self._expected not in answer:
             self._notes.errors["somebody else's answer"] += 1
         else:
@@ -172,6 +175,7 @@ class Client:
                 connection.ask()
 
     async def _finish(self) -> None:
+        await asyncio.sleep(max(0, self._plan.end - time.monotonic()))
         while any(connection.sent for connection in self._connections):
             await asyncio.sleep(TICK)
             for connection in self._connections:

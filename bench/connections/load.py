@@ -45,7 +45,7 @@ def drive(
         processes = [_start(stack, folder / f"load-{number}", plan) for number, plan in enumerate(plans)]
         _wait(processes, plans[0].measured_from)
         before = look()
-        _wait(processes, plans[0].end)
+        _wait(processes, min(plan.end for plan in plans))
         after = look()
         for process in processes:
             process.wait(timing.patience + STOP_SECONDS)

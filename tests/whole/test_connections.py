@@ -28,7 +28,7 @@ def nothing() -> None:
 
 
 def test_everybody_is_answered_on_a_connection_that_stays_open() -> None:
-    ours, bare = measured(["three"], PEOPLE, SHORT)
+    ours, bare = measured(["one"], PEOPLE, SHORT)
     assert (ours.open, bare.open) == (PEOPLE, PEOPLE)
     assert (ours.errors, bare.errors) == ({}, {})
     assert PEOPLE / 2 < ours.requests <= PEOPLE
@@ -48,7 +48,7 @@ def test_everybody_is_answered_on_a_connection_that_stays_open() -> None:
     ],
 )
 def test_a_fault_is_no_answer(behaviour: Behaviour, fault: str, still_open: int, tmp_path: Path) -> None:
-    people = [("token", f"/api/tasks/{number}") for number in range(4)]
+    people = [("token", f"/api/tasks/number-{number}") for number in range(4)]
     with stranger(behaviour) as instance:
         outcome, _, _ = drive(tmp_path, ("127.0.0.1", instance.port), people, IMPATIENT, nothing)
     assert set(outcome.errors) == {fault}
