@@ -19,6 +19,7 @@ class LoneConnection:
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._connection: asyncpg.Connection[Any] | None = None
+        self._is_closed = False
 
     async def fetch_one(self, sql: str, *args: Any, seconds: float | None = None) -> Row | None:
         """Return the first row; raises OSError, TimeoutError or what the driver raises, within the time limit."""
@@ -36,12 +37,15 @@ class LoneConnection:
                 raise
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, also one that is being made for somebody who still waits."""
+        self._is_closed = True
         self._drop()
 
     async def _connected(self) -> "asyncpg.Connection[Any]":
         if self._connection is None or self._connection.is_closed():
             self._connection = await connect(self._dsn, timeout=self._seconds, **self._limits.options)
+        if self._is_closed:
+            raise ConnectionError("the connection was closed while it was made")
         return self._connection
 
     def _drop(self) -> None:
