@@ -214,7 +214,7 @@ async def test_who_was_a_replica_for_a_moment_is_somebody_else(
     to_valkey: Line, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was asked meanwhile, so nobody was refused, and the connection stayed."""
-    monkeypatch.setattr(line, "UNHEARD_SECONDS", 0)
+    monkeypatch.setattr(line, "UNHEARD_SECONDS", -1)
     await _ask(to_valkey, b"SET", b"a", b"1", b"EX", 60)
     before = to_valkey.identity
     assert before is not None
