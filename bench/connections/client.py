@@ -50,9 +50,9 @@ class Notes:
 
 
 class Connection(asyncio.Protocol):
-    """One person's; asks for a list nine times and for a task once."""
+    """One person's; asks for a list nine times and for a task once, after one of each while it does not count."""
 
-    __slots__ = ("_answer", "_asks", "_expected", "_notes", "_transport", "_turn", "_whole", "sent")
+    __slots__ = ("_answer", "_asked", "_asks", "_expected", "_notes", "_number", "_transport", "_whole", "sent")
 
     def __init__(self, notes: Notes, plan: Plan, number: int) -> None:
         token, task = plan.people[number]
@@ -60,7 +60,8 @@ class Connection(asyncio.Protocol):
         """When the request was that is not answered yet; zero if there is none."""
         self._asks = [ASK.format(path=path, host=plan.host, token=token).encode() for path in (LIST, task)]
         self._expected = task.rpartition("/")[2].encode()
-        self._turn = number
+        self._number = number
+        self._asked = 0
         self._notes = notes
         self._answer = b""
         self._whole = 0
@@ -83,9 +84,10 @@ class Connection(asyncio.Protocol):
     def ask(self) -> None:
         """Send the next request."""
         assert self._transport is not None
-        self._turn += 1
+        is_task = (self._number + self._asked) % (LISTS_PER_TASK + 1) == 0 if self._asked > 1 else self._asked == 1
+        self._asked += 1
         self.sent = time.monotonic()
-        self._transport.write(self._asks[self._turn % (LISTS_PER_TASK + 1) == 0])
+        self._transport.write(self._asks[is_task])
 
     def give_up_after(self, patience: float) -> None:
         """Note that there was no answer for too long."""

@@ -30,7 +30,7 @@ class Timing(msgspec.Struct, frozen=True):
     """How the time goes; `Plan` says what each is."""
 
     interval: float = 10
-    opening: int = 3
+    opening: int = 6
     warming: int = 1
     rounds: int = 3
     patience: float = 15
