@@ -35,7 +35,7 @@ quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses
 	--ignore tests/model --ignore tests/chaos --ignore tests/whole
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test prove check fmt migrate bench fuzz chaos revocation model test-system test-containers coverage ci lock
+.PHONY: help run dev test prove check fmt migrate bench bench-connections fuzz chaos revocation model test-system test-containers coverage ci lock
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -64,6 +64,9 @@ migrate: $(VENV)/runtime.stamp ## Bring the database's schema up to date
 
 bench: $(VENV)/development.stamp ## Measure the cost of requests (asks for `wrk`)
 	@$(bin)/python -m bench $(ARGS)
+
+bench-connections: $(VENV)/development.stamp ## Hold 15,000 connections open through nginx and look for errors and waits
+	@$(bin)/python -m bench.connections $(ARGS)
 
 fuzz: $(VENV)/development.stamp ## Send generated requests and look for wrong answers
 	@$(bin)/python -m tests.fuzz $(ARGS)

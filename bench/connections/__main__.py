@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from msgspec import structs
+
 from bench import crowd
 from bench.connections import scenes, usage
 from bench.connections.load import Timing, drive
 from bench.connections.report import MOST_TIMES_BARE, Row, row, tell
-from bench.connections.scenes import HOST, SCENES, Person, Scene
+from bench.connections.scenes import BARE_OPENING, HOST, SCENES, Person, Scene
 from bench.load import LoadFailed
 from bench.servers import started_servers
 
@@ -39,8 +41,9 @@ class Bench:
             scenes.record(port, self._people[0], recording)
 
         alike = [(token, self._people[0][1]) for token, _ in self._people]
-        api = self._row(scene.name, scenes.ours(scene, self._environment, self._folder), self._people, record)
-        bare = self._row(f"{scene.name}-bare", scenes.bare(scene, recording), alike)
+        running = scenes.ours(scene, self._environment, self._folder)
+        api = self._row(scene.name, running, self._people, scene.opening, record)
+        bare = self._row(f"{scene.name}-bare", scenes.bare(scene, recording), alike, BARE_OPENING)
         api.times_bare = round(api.p99_milliseconds / bare.p99_milliseconds, 2) if bare.p99_milliseconds else 0.0
         return [api, bare]
 
@@ -49,14 +52,16 @@ class Bench:
         name: str,
         running: AbstractContextManager[int],
         people: Sequence[Person],
+        opening: int,
         prepare: Callable[[int], None] | None = None,
     ) -> Row:
         load_average = usage.load_average()
+        timing = structs.replace(self._timing, opening=opening)
         with running as port:
             if prepare is not None:
                 prepare(port)
             idle = usage.look()
-            outcome, before, after = drive(self._folder, (HOST, port), people, self._timing, usage.look)
+            outcome, before, after = drive(self._folder, (HOST, port), people, timing, usage.look)
         print(f"{name}: load {load_average:.2f} before", file=sys.stderr)
         return row(name, len(people), outcome, (idle, before, after), load_average)
 

@@ -19,8 +19,6 @@ from bench.load import LoadFailed
 LEAST_PROCESSES = 2
 SPARE_FILES = 100
 """What a process has open besides its connections."""
-START_SECONDS = 3.0
-"""From the start of the processes to the first connection."""
 STOP_SECONDS = 30.0
 
 Seen = TypeVar("Seen")
@@ -30,10 +28,12 @@ class Timing(msgspec.Struct, frozen=True):
     """How the time goes; `Plan` says what each is."""
 
     interval: float = 10
-    opening: int = 6
+    opening: int = 1
     warming: int = 1
     rounds: int = 3
     patience: float = 15
+    starting: float = 3
+    """Seconds from the start of the processes to the first connection."""
 
 
 def drive(
@@ -61,7 +61,7 @@ def drive(
 def _plans(url: tuple[str, int], people: Sequence[tuple[str, str]], timing: Timing) -> list[Plan]:
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = max(LEAST_PROCESSES, -(-len(people) // max(1, allowed - SPARE_FILES)))
-    begin = time.monotonic() + START_SECONDS
+    begin = time.monotonic() + timing.starting
     step = timing.interval / len(people)
     return [
         Plan(

@@ -17,6 +17,7 @@ from tests.deploy.balancer import balancing
 from tests.system.launch import Launched
 
 HOST = "127.0.0.1"
+BARE_OPENING = 3
 Person = tuple[str, str]
 
 
@@ -26,11 +27,17 @@ class Scene(NamedTuple):
     name: str
     instances: int
     balanced: bool
+    opening: int
+    """Intervals over which people come: of each who is new, a session, a list and a task have to be loaded."""
 
 
 SCENES = {
     scene.name: scene
-    for scene in (Scene("three", 3, balanced=True), Scene("one", 1, balanced=True), Scene("alone", 1, balanced=False))
+    for scene in (
+        Scene("three", 3, balanced=True, opening=6),
+        Scene("one", 1, balanced=True, opening=12),
+        Scene("alone", 1, balanced=False, opening=12),
+    )
 }
 
 

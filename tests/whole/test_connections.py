@@ -11,9 +11,9 @@ from bench.connections.load import Timing, drive
 from tests.deploy.strangers import Behaviour, dying, frozen, polite, stranger, talkative
 from tests.system.launch import free_port
 
-PEOPLE = 300
-SHORT = Timing(interval=1, opening=1, warming=0, rounds=1)
-IMPATIENT = Timing(interval=0.4, opening=1, warming=0, rounds=2, patience=0.2)
+PEOPLE = 150
+SHORT = Timing(interval=0.5, warming=0, rounds=1, starting=1)
+IMPATIENT = Timing(interval=0.4, warming=0, rounds=2, patience=0.2, starting=1)
 
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux has more than one address of its own")
 
