@@ -56,7 +56,7 @@ def test_nothing_has_to_be_set() -> None:
 
 
 def test_every_field_is_of_a_kind_that_these_tests_cover() -> None:
-    texts = {"TASK_API_HOST", "TASK_API_EMBEDDED_USER"}
+    texts = {"TASK_API_HOST", "TASK_API_METRICS_HOST", "TASK_API_EMBEDDED_USER"}
     secrets = {"DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "JWT_SECRET"}
     lists = {
         "TASK_API_CORS_ORIGINS",

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from math import ceil
@@ -38,11 +38,15 @@ from taskapi.kit.clock import Clock, system_clock
 from taskapi.kit.collector import prepare_collector
 from taskapi.kit.database import Database
 from taskapi.kit.embedded.external import check_addresses
+from taskapi.kit.inspection import Inspection, Question
+from taskapi.kit.metrics import Instrument, Reading
+from taskapi.kit.metrics.gathering import encoded
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
 from taskapi.kit.telemetry import configure_logs
 from taskapi.kit.tokens import Tokens
+from taskapi.measures import Measures
 from taskapi.resources import Resources
 from taskapi.worker import all_jobs, working
 
@@ -61,7 +65,10 @@ class App(Edge):
         self.awaiting = Awaiting(settings.server.request_timeout)
         self.router = tell_all_methods(_router(self))
         self.entrance = _entrance(self)
-        super().__init__(_for_pages(self.entrance, settings), settings.server)
+        is_measured = settings.metrics.metrics_port != 0
+        super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured)
+        self.measures = Measures(self.rooms, VERSION)
+        self.measures.add(*_of_requests(self))
 
     async def _ask_database(self) -> None:
         async with self.rooms.database.read() as connection:
@@ -167,6 +174,24 @@ def _for_pages(inner: ASGIApp, settings: Settings) -> ASGIApp:
     return CrossOrigin(inner, origins) if origins else inner
 
 
+def _of_requests(app: App) -> Iterator[Instrument]:
+    for method, template, status in app.entrance.operations():
+        app.durations.expect((method, template, str(status)))
+    yield app.durations
+    yield Reading("http_requests_in_flight", "Requests in progress.", lambda: app.inside)
+    yield from app.entrance.instruments()
+
+
+def _inspection(app: App) -> Inspection:
+    def measured() -> bytes:
+        return encoded(app.measures.instruments.snapshot())
+
+    async def answer_metrics(_: Question) -> bytes:
+        return measured()
+
+    return Inspection({"metrics": answer_metrics}, measured)
+
+
 @asynccontextmanager
 async def _running(app: App) -> AsyncIterator[None]:
     await app.rooms.database.open()
@@ -174,7 +199,11 @@ async def _running(app: App) -> AsyncIterator[None]:
     await app.rooms.gate.open()
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
     try:
-        async with working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()):
+        async with (
+            working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()),
+            app.measures.taken(),
+            _inspection(app),
+        ):
             yield
     finally:
         app.vitals.stopping = True

@@ -56,7 +56,7 @@ class Server:
         self.folder.mkdir()
         self._command = [sys.executable, *target.command]
         ours = {"PORT": str(self.port), "REDIS_URL": f"redis://127.0.0.1:{link.port}/0"}
-        ours |= {"TASK_API_DATA_DIR": str(self.folder / "data")}
+        ours |= {"TASK_API_DATA_DIR": str(self.folder / "data"), "TASK_API_METRICS_PORT": "0"}
         known = {variable.name for variable in variables()}
         inherited = {name: value for name, value in os.environ.items() if name not in known}
         self._environment = inherited | {"TASK_API_RATE_LIMIT": "0"} | target.settings | settings | ours

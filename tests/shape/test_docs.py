@@ -18,6 +18,7 @@ from taskapi.__main__ import app as program
 from taskapi.contracts import events
 from taskapi.http.problems import EDGE_CODES
 from taskapi.kit.outbox import TOUCHED
+from tests.shape import metrics_table
 from tests.shape.settings_table import EXAMPLE, PAGE, render_example, render_page
 from tests.shape.source import ROOT
 
@@ -64,6 +65,10 @@ def compare(page: str, expected: set[str], found: set[str]) -> None:
 @pytest.mark.parametrize(("file", "render"), [(PAGE, render_page), (EXAMPLE, render_example)])
 def test_the_settings_are_documented_as_they_are(file: Path, render: Callable[[], str]) -> None:
     assert file.read_text(encoding="utf-8") == render(), "run: python -m tests.shape.settings_table"
+
+
+def test_every_metric_is_documented_as_it_is() -> None:
+    assert metrics_table.render_table() in metrics_table.PAGE.read_text(), "run: python -m tests.shape.metrics_table"
 
 
 @pytest.mark.parametrize("command", sorted(leaves(get_command(program))))

@@ -134,7 +134,8 @@ def started(folder: Path, **arguments: Any) -> Iterator[Launched]:
 def environment(folder: Path) -> dict[str, str]:
     """This process's environment without any of the program's settings, but with its data folder."""
     known = {variable.name for variable in variables()}
-    return {name: value for name, value in os.environ.items() if name not in known} | {"TASK_API_DATA_DIR": str(folder)}
+    own = {"TASK_API_DATA_DIR": str(folder), "TASK_API_METRICS_PORT": "0"}
+    return {name: value for name, value in os.environ.items() if name not in known} | own
 
 
 def free_port() -> int:

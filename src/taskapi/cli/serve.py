@@ -8,7 +8,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -17,15 +18,18 @@ from msgspec import structs
 from taskapi import config
 from taskapi.cli.banner import announce, say
 from taskapi.cli.http_server import HttpServer
+from taskapi.cli.metrics import exposed
 from taskapi.cli.port import reserved
 from taskapi.config import Settings, SettingsInvalid
 from taskapi.errors import Error
+from taskapi.kit import inspection
 from taskapi.kit.embedded.external import check_addresses, wait_for_database, wait_for_redis
 from taskapi.kit.embedded.failures import StartFailed
 from taskapi.kit.embedded.folders import Folders
 from taskapi.kit.embedded.lock import was_killed
 from taskapi.kit.embedded.secret import secret_of
 from taskapi.kit.embedded.servers import EmbeddedServers, Endpoints
+from taskapi.kit.metrics.gathering import Gathering
 from taskapi.kit.parent import VARIABLE as PARENT
 from taskapi.migrations import run as migrations
 
@@ -84,7 +88,8 @@ def _serve(settings: Settings, *, reload: bool) -> int:
         if _asked_to_stop.is_set():
             raise KeyboardInterrupt
         try:
-            server.run()
+            with _inspected(settings):
+                server.run()
         except SystemExit:  # its workers cannot be kept up, and it has said so
             return BROKE_DOWN
         finally:
@@ -119,6 +124,26 @@ def _migrate(settings: Settings, address: str) -> None:
         migrations.upgrade_if_behind(address)
     else:
         migrations.prepare(settings.database.direct_url.reveal() if settings.database.direct_url else address)
+
+
+@contextmanager
+def _inspected(settings: Settings) -> Iterator[None]:
+    """Let the workers be asked how they are, and show what they measure."""
+    if settings.metrics.metrics_port == 0:
+        yield
+        return
+    try:
+        folder = inspection.make_folder(settings.server.port)
+    except (OSError, inspection.Refused) as error:
+        say(f"Nothing is measured: {error}.")
+        yield
+        return
+    os.environ[inspection.VARIABLE] = str(folder)
+    try:
+        with exposed(settings.metrics, Gathering(folder).gather):
+            yield
+    finally:
+        inspection.remove_folder(folder)
 
 
 def _stop_when_lost(

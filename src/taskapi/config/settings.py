@@ -241,6 +241,17 @@ class LogSettings(Struct, frozen=True, kw_only=True, rename=_named({"level": "LO
     ] = "auto"
 
 
+class MetricSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
+    """Metrics, for Prometheus and its like."""
+
+    metrics_host: Annotated[str, Meta(description="Address of `/metrics`, which nobody outside should reach.")] = (
+        "127.0.0.1"
+    )
+    metrics_port: Annotated[int, Meta(ge=0, le=65535, description="Port of `/metrics`. `0`: nothing is measured.")] = (
+        9464
+    )
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All rooms' settings."""
 
@@ -253,6 +264,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tasks: TaskSettings = field(default_factory=TaskSettings)
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
     logs: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricSettings = field(default_factory=MetricSettings)
 
     @property
     def processes(self) -> int:

@@ -1,6 +1,12 @@
 """What the gate did in this process, for metrics, benchmarks and tests: plain numbers that only grow."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from taskapi.gate.admission import Verdict
+
+LIMITS = ("user", "batch", "admin", "login", "register")
+"""The names of all allowances."""
 
 
 @dataclass(slots=True)
@@ -34,6 +40,9 @@ class Counts:
     refused: int = 0
     """By the limiter."""
 
+    refused_by: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LIMITS, 0))
+    """The same by the limit that had no room."""
+
     sessions_loaded: int = 0
     """From PostgreSQL, because Redis held no fresh copy."""
 
@@ -42,3 +51,11 @@ class Counts:
 
     announced: int = 0
     """Rows of the outbox that a relay had to announce."""
+
+    def note_refusal(self, verdicts: Sequence[Verdict]) -> None:
+        """Count a request that a limit refused."""
+        self.refused += 1
+        for verdict in verdicts:
+            if verdict.retry_after > 0:
+                name = verdict.counter.allowance.name
+                self.refused_by[name] = self.refused_by.get(name, 0) + 1

@@ -4,7 +4,7 @@ Pure ASGI. A request with a caller makes one trip, and is refused, answered from
 router with its caller in the scope. Nothing kept is sent unless that very trip said that it is right.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, cast
 
 from litestar import Litestar
@@ -27,6 +27,7 @@ from taskapi.http.context import request_id
 from taskapi.http.hardening import Hardened, Header
 from taskapi.http.headers import headers_of
 from taskapi.http.problems import send_error
+from taskapi.kit.metrics import Instrument, Kind, Labels, Reading
 
 AUTHORIZATION = b"authorization"
 
@@ -44,6 +45,22 @@ class Entrance:
         self._inquiries = Inquiries(gate, limits)
         self.served = {name: 0 for _, name in (HIT_MEMORY, HIT_REDIS, MISS, BYPASS)}
         """How many answers of routes whose answers are kept came from where."""
+
+    def operations(self) -> Iterator[tuple[str, str, int]]:
+        """Yield method, route template and usual status of each operation."""
+        return self._routes.operations()
+
+    def instruments(self) -> Iterator[Instrument]:
+        """Yield what is measured here."""
+        served, kinds = self.served, ("cache_type",)
+
+        def hits() -> Mapping[Labels, float]:
+            return {("memory",): served[HIT_MEMORY[1]], ("redis",): served[HIT_REDIS[1]]}
+
+        yield Reading("cache_hits", "Answers sent as they were kept, by where.", hits, kinds, kind=Kind.COUNTER)
+        yield Reading("cache_misses", "Answers loaded to be kept.", lambda: served[MISS[1]], kind=Kind.COUNTER)
+        yield Reading("cache_bypasses", "Answers that could not be kept.", lambda: served[BYPASS[1]], kind=Kind.COUNTER)
+        yield Reading("cache_memory_bytes", "Memory that kept answers take.", lambda: self._responses.memory_used)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request; what is no request, or is for no route, is the router's."""

@@ -76,7 +76,7 @@ class Questions:
         if reply[0] == ENDED:
             reply = UNKNOWN
         if verdicts and refuses(verdicts):
-            self._counts.refused += 1
+            self._counts.note_refusal(verdicts)
             return Admission(None, verdicts)  # no query for whom nothing is done
         if not serves:
             return Admission(await self._sessions.load(visitor, None), verdicts)
@@ -92,10 +92,13 @@ class Questions:
         """Count a request of nobody in particular; raises Overloaded."""
         self._counts.questions += 1
         try:
-            return Admission(None, await Tally(self._nodes, counters).verdicts())
+            verdicts, source = await Tally(self._nodes, counters).verdicts(), Source.REDIS
         except Unreachable:
             self._counts.fallbacks += 1
-            return Admission(None, self._local_limits.count(counters), source=Source.LOCAL)
+            verdicts, source = self._local_limits.count(counters), Source.LOCAL
+        if refuses(verdicts):
+            self._counts.note_refusal(verdicts)
+        return Admission(None, verdicts, source=source)
 
     def _admission(
         self, principal: Principal | None, verdicts: tuple[Verdict, ...], reply: Any, epoch: bytes, held: bytes | None
@@ -111,8 +114,10 @@ class Questions:
         """Let PostgreSQL say who it is, and count in this process."""
         self._counts.fallbacks += 1
         verdicts = self._local_limits.count(form.question.counters)
-        principal = None if refuses(verdicts) else await self._sessions.load(form.visitor, None)
-        return Admission(principal, verdicts, source=Source.LOCAL)
+        if refuses(verdicts):
+            self._counts.note_refusal(verdicts)
+            return Admission(None, verdicts, source=Source.LOCAL)
+        return Admission(await self._sessions.load(form.visitor, None), verdicts, source=Source.LOCAL)
 
     def _token(self) -> bytes:
         """Return 96 random bits; asking the machine for many at once is cheaper."""

@@ -48,6 +48,11 @@ class Responses:
         self._loads = loads
         self._clock = clock
 
+    @property
+    def memory_used(self) -> int:
+        """Bytes of answers in this process."""
+        return self._memory.used
+
     def held(self, key: str) -> Prepared | None:
         """Return what this process holds under a key and might send, if it is the newest."""
         found = self._memory.find(key)

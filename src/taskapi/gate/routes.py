@@ -30,10 +30,11 @@ USER, TASK, QUERY = "{userId}", "{taskId}", "{query}"
 class Route:
     """What the gate has to know of one operation."""
 
-    __slots__ = ("_field", "_key", "_names", "cache", "classes", "public", "template")
+    __slots__ = ("_field", "_key", "_names", "cache", "classes", "public", "status", "template")
 
     def __init__(self, template: str, handler: HTTPRouteHandler, path_parameters: frozenset[str]) -> None:
         self.template = template
+        self.status = handler.status_code
         self.public = bool(handler.opt.get(PUBLIC))
         self.classes: tuple[LimitClass, ...] = tuple(handler.opt.get(LIMITS, ()))
         self.cache: CachePolicy | None = handler.opt.get(CACHE)
@@ -74,6 +75,10 @@ class Routes:
             for (method, template), route in self._routes.items()
             if template.endswith("}") and template.count("{") == 1
         }
+
+    def operations(self) -> Iterator[tuple[str, str, int]]:
+        """Yield method, template and usual status of each operation."""
+        yield from ((method, template, route.status) for (method, template), route in self._routes.items())
 
     def find(self, scope: HTTPScope) -> Found | None:
         """Return what the router would find; None if it would refuse."""

@@ -19,6 +19,7 @@ from taskapi.http.context import ACCEPTABLE_ID, set_request_id
 from taskapi.http.deadlines import Deadlines
 from taskapi.http.hardening import harden
 from taskapi.http.headers import headers_of
+from taskapi.kit.metrics import Distribution
 from taskapi.kit.telemetry import FrequentLog, Line, logger
 
 ALWAYS_ADMITTED = "/api/health"
@@ -26,6 +27,14 @@ ALWAYS_ADMITTED = "/api/health"
 
 REQUEST_ID = "%032x"
 """A request id is 128 bits that do not repeat; it names and guards nothing, so they need not be unpredictable."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
+UNMATCHED = "unmatched"
+"""Stands for every path that is none of ours: what somebody typed would be a label without a bound."""
+
+STATUSES = ("499", *map(str, range(1, 600)))
+"""Status codes as labels; nginx's 499 for a caller who went away before there was an answer."""
 
 TOO_LONG = "The request took too long and was given up; try again shortly."
 
@@ -42,7 +51,12 @@ class RequestLine(Line, kw_only=True, gc=False):
 class Edge:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, *, measured: bool = True) -> None:
+        """`measured`: whether durations are noted."""
+        self.durations = Distribution(
+            "http_request_duration_seconds", "Duration of requests.", ("method", "route", "status_code")
+        )
+        self._is_measured = measured
         self._app = app
         self._deadlines = Deadlines(settings.request_timeout)
         self._places = settings.max_concurrency
@@ -77,8 +91,18 @@ class Edge:
         finally:
             self._inside -= 1
             self._deadlines.end(task)
+            seconds = time.perf_counter() - started
+            if self._is_measured:
+                method = scope["method"] if scope["method"] in METHODS else OTHER
+                route = scope.get("path_template") or UNMATCHED
+                self.durations.add(seconds, (method, route, STATUSES[answer.status]))
             if self._access.is_written:
-                self._write_log(scope, answer, time.perf_counter() - started)
+                self._write_log(scope, answer, seconds)
+
+    @property
+    def inside(self) -> int:
+        """How many requests are in progress."""
+        return self._inside
 
     async def _explain(self, answer: "Outgoing", error: Exception) -> None:
         if isinstance(error, TimeoutError):  # of something that several requests waited for
@@ -90,7 +114,7 @@ class Edge:
     def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float) -> None:
         line = RequestLine(
             method=str(scope.get("method")),
-            route=scope.get("path_template") or "unmatched",
+            route=scope.get("path_template") or UNMATCHED,
             status=answer.status,
             milliseconds=int(seconds * 100_000) / 100,
             event="request",

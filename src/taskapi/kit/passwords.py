@@ -7,6 +7,7 @@ caller is told to come back, instead of everybody waiting.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
@@ -14,6 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from taskapi.config import AuthSettings
 from taskapi.errors import Overloaded
+from taskapi.kit.metrics import Distribution
 
 Result = TypeVar("Result")
 
@@ -28,6 +30,7 @@ class Passwords:
         self._threads = ThreadPoolExecutor(settings.password_threads, thread_name_prefix="password")
         self._places = settings.password_threads + settings.password_queue
         self._waiting = 0
+        self.durations = Distribution("password_seconds", "How long hashing one password took, the wait included.")
         self._of_nobody = self._hasher.hash("the password of nobody")
 
     async def hash(self, password: str) -> str:
@@ -38,6 +41,11 @@ class Passwords:
         """Say whether `password` has the hash `known`; takes the same time for nobody's hash (None)."""
         matches = await self._run(lambda: self._matches(known or self._of_nobody, password))
         return matches and known is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many passwords are being hashed or wait for it."""
+        return self._waiting
 
     def is_outdated(self, known: str) -> bool:
         """Say whether `known` was made with other parameters than today's."""
@@ -57,9 +65,12 @@ class Passwords:
         if self._waiting >= self._places:
             raise Overloaded("Too many people are logging in at this moment; try again shortly.", retry_after=2)
         self._waiting += 1
+        begun = perf_counter()
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         future.add_done_callback(self._leave)
-        return await future
+        result = await future
+        self.durations.add(perf_counter() - begun)
+        return result
 
     def _leave(self, _: "asyncio.Future[Result]") -> None:
         self._waiting -= 1

@@ -5,6 +5,7 @@ from taskapi.kit.database.connection import ReadConnection, Record, Row
 from taskapi.kit.database.deferral import Deferral, apart, deferred_commit
 from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.pool import Database
+from taskapi.kit.database.replica import Report
 from taskapi.kit.database.replicas import read_past
 from taskapi.kit.database.transaction import Transaction
 
@@ -14,6 +15,7 @@ __all__ = [
     "LoneConnection",
     "ReadConnection",
     "Record",
+    "Report",
     "Row",
     "Transaction",
     "apart",

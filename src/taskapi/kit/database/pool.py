@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, cast
+from time import perf_counter
+from typing import Any, NamedTuple, cast
 
 import asyncpg
 
@@ -23,8 +24,21 @@ from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.opening import connect
 from taskapi.kit.database.replicas import replicas_of, wanted
 from taskapi.kit.database.transaction import Around, Transaction, Unit
+from taskapi.kit.metrics import Distribution
 
 CONNECT_SECONDS = 5
+
+
+class Use(NamedTuple):
+    """How much of the pool is in use."""
+
+    open: int
+    """Connections, those that nobody uses included."""
+
+    idle: int
+    limit: int
+    waiting: int
+    """Requests for which none is free yet."""
 
 
 class Database:
@@ -45,6 +59,7 @@ class Database:
         self._opened: asyncpg.Pool[Any] | None = None
         self._waiting = 0
         """Who waits for a connection, those for whom one is free included."""
+        self.waits = Distribution("db_pool_wait_seconds", "How long requests waited for a connection of the pool.")
 
     async def open(self) -> None:
         """Prepare the pool in the running event loop; it connects when needed, so the database may come later."""
@@ -95,6 +110,14 @@ class Database:
             if waiting is None:
                 await unit.commit()
 
+    @property
+    def use(self) -> Use:
+        """How much of the pool is in use now."""
+        pool = self._opened
+        if pool is None:
+            return Use(0, 0, 0, 0)
+        return Use(pool.get_size(), pool.get_idle_size(), pool.get_max_size(), self._waiting)
+
     def lone(self, seconds: float) -> LoneConnection:
         """Return a connection of its own, each use of which takes at most `seconds`; the caller closes it."""
         return LoneConnection(self._address.dsn, self._limits, seconds)
@@ -122,8 +145,11 @@ class Database:
         if self._waiting >= self._settings.database_queue:
             raise Overloaded("Too many requests wait for the database; try again shortly.")
         self._waiting += 1
+        begun = perf_counter()
         try:
-            return await self._pool.acquire(timeout=self._wait)
+            connection = await self._pool.acquire(timeout=self._wait)
+            self.waits.add(perf_counter() - begun)
+            return connection
         except TimeoutError as error:
             raise Overloaded("All database connections are busy; try again shortly.") from error
         finally:

@@ -1,0 +1,90 @@
+"""`/metrics` on a port of its own, served by the program that started the workers; nothing of the API is reached there.
+
+A scraper that is late, a second one, or a worker that does not answer keeps nobody else waiting.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from taskapi.cli.banner import say
+from taskapi.config import MetricSettings
+from taskapi.kit.metrics.exposition import expose
+from taskapi.kit.metrics.families import Snapshot
+from taskapi.kit.parent import kept_from_workers
+
+SECONDS = 5
+MOST_AT_ONCE = 8
+PATH = "/metrics"
+
+Gather = Callable[[], Snapshot]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one scrape."""
+
+    timeout = SECONDS
+    server: "Server"
+
+    def do_GET(self) -> None:
+        """Show everything, or say that there is nothing else."""
+        if self.path.partition("?")[0] != PATH:
+            self._send(404, b"Not found; see /metrics.\n", "text/plain")
+        elif not self.server.places.acquire(blocking=False):
+            self._send(503, b"Too many scrape at once.\n", "text/plain")
+        else:
+            try:
+                body, kind = expose(self.server.gather(), self.headers.get("Accept", ""))
+            finally:
+                self.server.places.release()
+            self._send(200, body, kind)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: scrapes are no news."""
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Server(ThreadingHTTPServer):
+    """Listens for scrapers."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = MOST_AT_ONCE
+
+    def __init__(self, settings: MetricSettings, gather: Gather) -> None:
+        self.gather = gather
+        self.places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        super().__init__((settings.metrics_host, settings.metrics_port), Handler)
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: a scraper that went away harms nobody."""
+
+
+@contextmanager
+def exposed(settings: MetricSettings, gather: Gather) -> Iterator[None]:
+    """Serve `/metrics` for the length of the block; where the port is taken, say so and go without."""
+    try:
+        server = Server(settings, gather)
+    except OSError as error:
+        say(
+            f"Metrics cannot be read: port {settings.metrics_port} on {settings.metrics_host}: {error.strerror}. "
+            "Set TASK_API_METRICS_PORT to another, or to 0 for none."
+        )
+        yield
+        return
+    with server, kept_from_workers(server.fileno()):
+        thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join(SECONDS)

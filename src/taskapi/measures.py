@@ -1,0 +1,120 @@
+"""The table of metrics: what `/metrics` shows, what each means, and where its value comes from.
+
+What is known anyway is looked up when somebody asks; only durations and refusals are noted while requests run. Labels
+are route templates, classes and states, never ids or what somebody typed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+
+from taskapi.gate.counts import Counts
+from taskapi.kit.database import Report
+from taskapi.kit.metrics import Distribution, Instrument, Instruments, Kind, Labels, Reading
+from taskapi.kit.metrics.machine import note_lag, pauses_noted, process_readings
+from taskapi.resources import Resources
+
+
+class Measures:
+    """The instruments of one process of the API."""
+
+    def __init__(self, rooms: Resources, version: str) -> None:
+        self.pauses = Distribution("python_gc_duration_seconds", "How long Python's collector held everything up.")
+        self.lag = Distribution("event_loop_lag_seconds", "How much later than due the event loop ran something.")
+        self.instruments = Instruments()
+        info: Mapping[Labels, float] = {(version,): 1}
+        self.instruments.add(
+            Reading("task_api_processes", "Processes that answer requests.", lambda: info, ("version",))
+        )
+        self.instruments.add(self.pauses, self.lag, *process_readings())
+        self.instruments.add(*_gate(rooms.gate.counts, lambda: rooms.gate.serves, lambda: rooms.gate.is_cut_off))
+        self.instruments.add(*_database(rooms), *_replicas(rooms))
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Take what has to be watched, for the length of the block."""
+        watching = asyncio.create_task(note_lag(self.lag))
+        try:
+            with pauses_noted(self.pauses):
+                yield
+        finally:
+            watching.cancel()
+
+    def add(self, *instruments: Instrument) -> None:
+        """Show these too."""
+        self.instruments.add(*instruments)
+
+
+def _total(name: str, meaning: str, read: Callable[[], float]) -> Reading:
+    return Reading(name, meaning, read, kind=Kind.COUNTER)
+
+
+def _by(name: str, meaning: str, label: str, read: Callable[[], Mapping[str, float]]) -> Reading:
+    return Reading(
+        name, meaning, lambda: {(value,): number for value, number in read().items()}, (label,), kind=Kind.COUNTER
+    )
+
+
+def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], bool]) -> Iterator[Instrument]:
+    yield _total("cache_stale_refused", "Answers held in memory that a write had outdated.", lambda: counts.outdated)
+    yield _total("cache_bypasses_writing", "Reads while a write of theirs was under way.", lambda: counts.writes_seen)
+    yield _total("gate_trips", "Batches sent to Redis.", lambda: counts.trips)
+    yield _total("gate_commands", "Commands in them.", lambda: counts.commands)
+    yield _total("gate_questions", "Requests that the gate admitted or refused.", lambda: counts.questions)
+    yield _total("gate_fallbacks", "Requests admitted or refused without Redis.", lambda: counts.fallbacks)
+    yield _total("gate_unconfirmed_writes", "Writes that Redis did not confirm.", lambda: counts.unconfirmed_writes)
+    yield _total("gate_relayed_rows", "Rows of the outbox that a relay announced.", lambda: counts.announced)
+    yield _total("gate_sessions_loaded", "Sessions read from PostgreSQL.", lambda: counts.sessions_loaded)
+    yield _by("rate_limit_refusals", "Requests refused by a limit.", "limit", lambda: counts.refused_by)
+    yield Reading("gate_serving", "Processes that may serve what is kept.", lambda: float(serves()))
+    yield Reading("gate_cut_off", "Processes that do without Redis.", lambda: float(is_cut_off()))
+
+
+def _database(rooms: Resources) -> Iterator[Instrument]:
+    database = rooms.database
+
+    def pool() -> Mapping[Labels, float]:
+        use = database.use
+        return {("busy",): use.open - use.idle, ("idle",): use.idle}
+
+    yield Reading("db_pool_connections", "Open connections of the pool.", pool, ("state",))
+    yield Reading("db_pool_limit", "Connections that the pool may open.", lambda: database.use.limit)
+    yield Reading("db_pool_waiting", "Requests that wait for a connection.", lambda: database.use.waiting)
+    yield database.waits
+    yield _total("db_statements", "SQL statements run.", lambda: database.statements.count)
+    yield Reading("password_pool_waiting", "Passwords being hashed or waiting.", lambda: rooms.passwords.waiting)
+    yield rooms.passwords.durations
+
+
+def _replicas(rooms: Resources) -> Iterator[Instrument]:
+    replicas = rooms.database.replicas
+
+    def of_each(read: Callable[[Report], float]) -> Callable[[], Mapping[Labels, float]]:
+        return lambda: {(str(number),): read(report) for number, report in enumerate(replicas.reports, 1)}
+
+    def answered() -> Mapping[str, float]:
+        counts = replicas.counts
+        return {
+            "replica": counts.replica,
+            "none_filed": counts.none_filed,
+            "lagging": counts.lagging,
+            "left_out": counts.left_out,
+        }
+
+    label = ("replica",)
+    yield Reading("replica_used", "Processes that read from a replica.", of_each(lambda it: float(it.in_use)), label)
+    yield Reading(
+        "replica_lag_seconds",
+        "For how long a replica has lacked something.",
+        of_each(lambda it: it.seconds_behind),
+        label,
+        Kind.MOST,
+    )
+    yield Reading(
+        "replica_lag_bytes",
+        "What a replica has still to replay.",
+        of_each(lambda it: it.bytes_behind),
+        label,
+        Kind.MOST,
+    )
+    yield _by("replica_reads", "Reads that a replica might have answered, by what became of them.", "outcome", answered)

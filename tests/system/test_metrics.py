@@ -1,0 +1,186 @@
+"""What `/metrics` says is what happened, in all workers together."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.servers import data_folder
+from tests.system.launch import Launched, free_port, started
+from tests.waiting import eventually
+
+WORKERS = 2
+ADA = {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada"}
+DURATION = "http_request_duration_seconds"
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class Watched:
+    """A program with two workers, and its metrics."""
+
+    def __init__(self, program: Launched, port: int) -> None:
+        self.program = program
+        self.metrics = f"http://127.0.0.1:{port}/metrics"
+        self.before: Samples = {}
+
+    def samples(self) -> Samples:
+        """Return everything that is shown now."""
+        text = httpx.get(self.metrics).raise_for_status().text
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return one value."""
+        return self.samples()[name, frozenset(labels.items())]
+
+    def grown(self, name: str, **labels: str) -> float:
+        """Return by how much a value has grown since `before`."""
+        key = (name, frozenset(labels.items()))
+        return self.samples().get(key, 0) - self.before.get(key, 0)
+
+    def requests(self, method: str, route: str, status: int) -> float:
+        """Return how many requests of a kind there were since `before`."""
+        return self.grown(f"{DURATION}_count", method=method, route=route, status_code=str(status))
+
+    def send(self, method: str, path: str, times: int = 1, **arguments: object) -> list[int]:
+        """Send requests, each on a connection of its own, which any worker may get."""
+        url = self.program.url + path
+        return [httpx.request(method, url, **arguments).status_code for _ in range(times)]  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Watched]:
+    """A program that is watched."""
+    port = free_port()
+    settings = {
+        "TASK_API_WORKERS": str(WORKERS),
+        "TASK_API_METRICS_PORT": str(port),
+        "TASK_API_RATE_LIMIT": "50",
+        "TASK_API_JOBS": "false",
+    }
+    with data_folder() as path, started(path / "data", **settings) as program:
+        yield Watched(program, port)
+
+
+@pytest.fixture
+def watched(running: Watched) -> Watched:
+    """The same, from now on."""
+    running.before = running.samples()
+    return running
+
+
+def log_in(watched: Watched, name: str) -> dict[str, str]:
+    """Register somebody and return what says who asks."""
+    account = ADA | {"email": f"{name}@example.com"}
+    assert watched.send("POST", "/api/auth/register", json=account) == [201]
+    known = {field: account[field] for field in ("email", "password")}
+    answer = httpx.post(f"{watched.program.url}/api/auth/login", json=known).raise_for_status()
+    return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+
+def test_every_request_is_counted_once_under_what_it_was(watched: Watched) -> None:
+    ada = log_in(watched, "ada")
+    made = [httpx.post(f"{watched.program.url}/api/tasks", json={"title": "x"}, headers=ada).json() for _ in range(3)]
+    watched.send("GET", f"/api/tasks/{made[0]['id']}", 4, headers=ada)
+    watched.send("GET", "/api/tasks/00000000-0000-7000-8000-000000000000", 2, headers=ada)
+    watched.send("GET", "/api/tasks", 6, headers=ada)
+    watched.send("GET", "/api/tasks", 5)
+    watched.send("POST", "/api/tasks", 2, json={"title": ""}, headers=ada)
+    watched.send("GET", "/somewhere/else", 3)
+    watched.send("BREW", "/somewhere/else", 1)
+    found = {
+        ("POST", "/api/auth/register", 201): 1,
+        ("POST", "/api/auth/login", 200): 1,
+        ("POST", "/api/tasks", 201): 3,
+        ("GET", "/api/tasks/{task_id}", 200): 4,
+        ("GET", "/api/tasks/{task_id}", 404): 2,
+        ("GET", "/api/tasks", 200): 6,
+        ("GET", "/api/tasks", 401): 5,
+        ("POST", "/api/tasks", 422): 2,
+        ("GET", "unmatched", 404): 3,
+        ("other", "unmatched", 404): 1,
+    }
+    assert {kind: watched.requests(*kind) for kind in found} == found
+    assert watched.grown("password_seconds_count") == 2
+
+
+def test_where_answers_came_from_adds_up(watched: Watched) -> None:
+    grace = log_in(watched, "grace")
+    url = watched.program.url
+    origins = [httpx.get(f"{url}/api/tasks", headers=grace).headers["X-Cache"] for _ in range(30)]
+    tiers = {tier: origins.count(f"hit-{tier}") for tier in ("memory", "redis")}
+    assert {tier: watched.grown("cache_hits_total", cache_type=tier) for tier in tiers} == tiers
+    assert watched.grown("cache_misses_total") == origins.count("miss")
+    assert watched.grown("cache_bypasses_total") == origins.count("bypass")
+
+
+def test_who_is_refused_is_counted_under_the_limit(watched: Watched) -> None:
+    lin = log_in(watched, "lin")
+    refused = watched.send("GET", "/api/tasks/summary", 60, headers=lin).count(429)
+    assert refused > 0
+    assert watched.grown("rate_limit_refusals_total", limit="user") == refused
+    assert watched.requests("GET", "/api/tasks/summary", 429) == refused
+
+
+def test_it_says_how_things_stand_now(watched: Watched) -> None:
+    assert watched.value("db_pool_limit") == WORKERS * 10
+    assert watched.value("gate_serving") == WORKERS
+    assert watched.value("http_requests_in_flight") == 0
+    assert watched.value("process_resident_memory_bytes") > 50_000_000
+    assert watched.value("task_api_silent_processes") == 0
+
+
+def test_kinds_that_are_known_are_there_from_the_start_at_zero(watched: Watched) -> None:
+    assert watched.value("rate_limit_refusals_total", limit="admin") == 0
+    label = {"method": "DELETE", "route": "/api/auth/sessions", "status_code": "204"}
+    assert watched.value(f"{DURATION}_count", **label) == 0
+
+
+def test_what_a_killed_worker_counted_is_not_forgotten(watched: Watched) -> None:
+    watched.send("GET", "/api/health/live", 20)
+    before = watched.samples()
+    assert watched.requests("GET", "/api/health/live", 200) == 20
+    gone = watched.program.workers[0]
+    gone.kill()
+    psutil.wait_procs([gone], 10)
+    eventually(lambda: watched.send("GET", "/api/health/live") == [200])
+    eventually(lambda: sum(v for (name, _), v in watched.samples().items() if name == "task_api_processes") == WORKERS)
+    after = watched.samples()
+    fallen = {
+        key for key, value in before.items() if key[0].endswith(("_total", "_count", "_bucket")) and after[key] < value
+    }
+    assert not fallen
+
+
+def test_nobody_finds_them_on_the_public_port(watched: Watched) -> None:
+    assert watched.send("GET", "/metrics") == [404]
+    other = watched.metrics.replace("/metrics", "/api/health")
+    assert httpx.get(other).status_code == 404
+
+
+@pytest.mark.parametrize("number", [9, 30])
+def test_two_scrapers_and_a_slow_one_do_not_wait_for_each_other(watched: Watched, number: int) -> None:
+    address = httpx.URL(watched.metrics)
+    idle = [socket.create_connection((address.host, address.port or 0)) for _ in range(number)]
+    try:
+        assert httpx.get(watched.metrics, timeout=5).status_code == 200
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_a_port_that_is_taken_keeps_nobody_from_serving(tmp_path: Path) -> None:
+    with data_folder() as path, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with started(path / "data", TASK_API_METRICS_PORT=port) as program:
+            assert program.status("/api/health") == 200
+            assert f"Metrics cannot be read: port {port} on 127.0.0.1" in program.err
