@@ -76,6 +76,10 @@ class Line:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
+    def make_future(self) -> "asyncio.Future[Any]":
+        """Return a future of this line's loop, which is not looked for: in Python 3.11 that asks the system."""
+        return self._loop.create_future()
+
     @property
     def is_broken(self) -> bool:
         """Whether calls are refused at once."""

@@ -1,6 +1,5 @@
 """Turns a question into the commands of one trip, and their answers into an admission."""
 
-import asyncio
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -61,8 +60,9 @@ class Questions:
         self._counts.questions += 1
         visitor = form.visitor
         try:
-            call = AdmitCall(form, self._token(), held, asyncio.get_running_loop().create_future())
-            self._nodes.line(visitor.slot).ask(call)
+            line = self._nodes.line(visitor.slot)
+            call = AdmitCall(form, self._token(), held, line.make_future())
+            line.ask(call)
             elsewhere = Tally(self._nodes, form.others) if form.others else None
             reply = await call.answered
             verdicts = read_verdicts(form.own, reply, BEFORE_COUNTERS) if len(reply) > BEFORE_COUNTERS else ()
