@@ -38,7 +38,7 @@ quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses
 .PHONY: help run dev test prove check fmt migrate bench bench-connections fuzz chaos revocation model test-system test-containers coverage ci lock
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-26s%s\n", $$1, $$2 }'
 
 run: $(VENV)/runtime.stamp ## Start everything and serve the API
 	@exec $(bin)/task-api serve $(ARGS)

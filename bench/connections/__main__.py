@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from msgspec import structs
+from redis import Redis
 
 from bench import crowd
 from bench.connections import scenes, usage
@@ -34,7 +35,9 @@ class Bench:
         self._timing = timing
 
     def rows(self, scene: Scene) -> list[Row]:
-        """Measure the API and the bare application."""
+        """Measure the API, which holds nothing at first, and the bare application."""
+        with Redis.from_url(self._environment["REDIS_URL"]) as redis:
+            redis.flushall()
         recording = self._folder / "recorded"
 
         def record(port: int) -> None:

@@ -12,7 +12,7 @@ from tests.deploy.strangers import Behaviour, dying, frozen, polite, stranger, t
 from tests.system.launch import free_port
 
 PEOPLE = 150
-SHORT = Timing(interval=0.5, warming=0, rounds=1, starting=1)
+SHORT = Timing(interval=0.3, warming=0, rounds=1, starting=1)
 IMPATIENT = Timing(interval=0.4, warming=0, rounds=2, patience=0.2, starting=1)
 
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux has more than one address of its own")
