@@ -29,7 +29,7 @@ class Timing(msgspec.Struct, frozen=True):
 
     interval: float = 10
     opening: int = 1
-    warming: int = 1
+    warming: int = 3
     rounds: int = 3
     patience: float = 15
     starting: float = 3
