@@ -29,7 +29,7 @@ from bench.serving import serving
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 SERVER_CPU, OTHER_CPU = 0, 1
-WARM_UP_SECONDS = 10
+WARM_UP_SECONDS = 20
 CROWDS = (("mix-97-3", 1_000, 15, 3), ("mix-90-10", 1_000, 15, 10), ("churn", 100_000, 120, None))
 """Name, people, seconds, and writes in a hundred requests (None: a read of each person in turn)."""
 

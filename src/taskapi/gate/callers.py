@@ -14,8 +14,8 @@ from taskapi.kit.clock import Clock
 from taskapi.kit.remembered import Remembered
 from taskapi.kit.tokens import TokenInvalid, Tokens
 
-REMEMBERED = 6_000
-"""Tokens that were used last. The bound is memory: with what visitors and inquiries keep of a person, 3 KB each."""
+REMEMBERED = 16_384
+"""Tokens that were used last: as many as people hold connections to one instance, or each would be verified anew."""
 
 
 class Caller:

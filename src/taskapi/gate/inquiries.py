@@ -26,7 +26,7 @@ from taskapi.kit.remembered import Remembered
 HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What the router takes for the name of a host."""
 
-MOST = 6_000
+MOST = 16_384
 """Inquiries that were used last."""
 
 LONGEST_QUERY = 256

@@ -12,7 +12,7 @@ from taskapi.gate import keys
 from taskapi.gate.slots import slot_of
 from taskapi.kit.remembered import Remembered
 
-MOST = 6_000
+MOST = 16_384
 """Visitors that came lately."""
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

@@ -69,7 +69,7 @@ def test_the_secret_before_is_good_until_it_is_withdrawn(clock: SettableClock) -
 
 
 def test_only_so_many_are_remembered(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callers, "REMEMBERED", 1)
+    monkeypatch.setattr(callers, "REMEMBERED", 2)
     signer = tokens(clock)
     known = Callers(signer, clock)
     sent = [header(signer, number) for number in range(3)]
