@@ -44,7 +44,7 @@ request = function()
   n = n + 1
   local person = people[math.random(#people)]
   local headers = {{["Authorization"] = "Bearer " .. person[1]}}
-  if math.random(100) > {writes} then return wrk.format("GET", "/api/tasks", headers) end
+  if n * 37 % 100 >= {writes} then return wrk.format("GET", "/api/tasks", headers) end
   headers["Content-Type"] = "application/json"
   return wrk.format("PATCH", person[2], headers, '{{"description":"Changed ' .. n .. '"}}')
 end
