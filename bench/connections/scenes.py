@@ -18,6 +18,9 @@ from tests.system.launch import Launched
 
 HOST = "127.0.0.1"
 BARE_OPENING = 3
+MEMORY = "128"
+"""MiB of kept answers in each instance: two answers for each of 15,000 people, of whom any instance meets all."""
+
 Person = tuple[str, str]
 
 
@@ -47,6 +50,7 @@ def ours(scene: Scene, environment: Mapping[str, str], folder: Path) -> Iterator
     settings = {
         **environment,
         "TASK_API_INSTANCES": str(scene.instances),
+        "TASK_API_CACHE_MEMORY_MB": MEMORY,
         "TASK_API_TRUSTED_PROXIES": f"{HOST}/32",
         "TASK_API_LOG_FORMAT": "json",
     }
