@@ -176,7 +176,7 @@ def _for_pages(inner: ASGIApp, settings: Settings) -> ASGIApp:
 
 def _of_requests(app: App) -> Iterator[Instrument]:
     for method, template, status in app.entrance.operations():
-        app.durations.expect((method, template, str(status)))
+        app.durations.series((method, template, str(status)))
     yield app.durations
     yield Reading("http_requests_in_flight", "Requests in progress.", lambda: app.inside)
     yield from app.entrance.instruments()

@@ -19,7 +19,7 @@ from taskapi.http.context import ACCEPTABLE_ID, set_request_id
 from taskapi.http.deadlines import Deadlines
 from taskapi.http.hardening import harden
 from taskapi.http.headers import headers_of
-from taskapi.kit.metrics import Distribution
+from taskapi.kit.metrics import Distribution, Series
 from taskapi.kit.telemetry import FrequentLog, Line, logger
 
 ALWAYS_ADMITTED = "/api/health"
@@ -57,6 +57,7 @@ class Edge:
             "http_request_duration_seconds", "Duration of requests.", ("method", "route", "status_code")
         )
         self._is_measured = measured
+        self._series: dict[tuple[str, str | None, int], Series] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app = app
         self._deadlines = Deadlines(settings.request_timeout)
@@ -94,9 +95,8 @@ class Edge:
             self._deadlines.end(task)
             seconds = time.perf_counter() - started
             if self._is_measured:
-                method = scope["method"] if scope["method"] in METHODS else OTHER
-                route = scope.get("path_template") or UNMATCHED
-                self.durations.add(seconds, (method, route, STATUSES[answer.status]))
+                kind = (scope["method"], scope.get("path_template"), answer.status)
+                (self._series.get(kind) or self._series_of(*kind)).add(seconds)
             if self._access.is_written:
                 self._write_log(scope, answer, seconds)
 
@@ -104,6 +104,14 @@ class Edge:
     def inside(self) -> int:
         """How many requests are in progress."""
         return self._inside
+
+    def _series_of(self, method: str, route: str | None, status: int) -> Series:
+        """Return where durations of a kind of request are noted; remembered, but for methods that somebody made up."""
+        label = method if method in METHODS else OTHER
+        series = self.durations.series((label, route or UNMATCHED, STATUSES[status]))
+        if label != OTHER:
+            self._series[method, route, status] = series
+        return series
 
     def _current_task(self) -> asyncio.Task[Any]:
         """Return the task of this request. To name its loop spares looking for it, which asks the system in 3.11."""

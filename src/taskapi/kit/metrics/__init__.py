@@ -1,7 +1,7 @@
 """What the program measures of itself: instruments in each process, merged and shown by the one that started them."""
 
 from taskapi.kit.metrics.families import Family, Histogram, Kind, Labels, merged
-from taskapi.kit.metrics.instruments import BOUNDS, Counter, Distribution, Instrument, Instruments, Reading
+from taskapi.kit.metrics.instruments import BOUNDS, Counter, Distribution, Instrument, Instruments, Reading, Series
 
 __all__ = [
     "BOUNDS",
@@ -14,5 +14,6 @@ __all__ = [
     "Kind",
     "Labels",
     "Reading",
+    "Series",
     "merged",
 ]

@@ -54,19 +54,16 @@ class Distribution:
     def __init__(self, name: str, meaning: str, labels: Labels = ()) -> None:
         """Without labels it is there from the start; with them, those of `expect` are."""
         self.head = Family(name, meaning, labels, Kind.HISTOGRAM)
-        self._series: dict[Labels, _Series] = {} if labels else {(): _Series()}
+        self._series: dict[Labels, Series] = {} if labels else {(): Series()}
 
-    def expect(self, labels: Labels) -> None:
-        """Show these labels from now on, before there is a value."""
-        self._series.setdefault(labels, _Series())
+    def series(self, labels: Labels) -> "Series":
+        """Return what takes the durations of these labels, shown from now on, also before there is one."""
+        found = self._series.get(labels)
+        return self._series.setdefault(_bounded(labels, self._series), Series()) if found is None else found
 
     def add(self, seconds: float, labels: Labels = ()) -> None:
         """Take one duration."""
-        series = self._series.get(labels)
-        if series is None:
-            series = self._series.setdefault(_bounded(labels, self._series), _Series())
-        series.total += seconds
-        series.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.series(labels).add(seconds)
 
     def mark(self, seconds: float, labels: Labels, exemplar: Exemplar) -> None:
         """Have a trace stand for a duration that was taken."""
@@ -79,7 +76,9 @@ class Distribution:
         return structs.replace(self.head, histograms=histograms)
 
 
-class _Series:
+class Series:
+    """The durations under one combination of labels."""
+
     __slots__ = ("counts", "exemplars", "total")
 
     def __init__(self) -> None:
@@ -87,7 +86,13 @@ class _Series:
         self.counts = [0] * (len(BOUNDS) + 1)
         self.exemplars: dict[int, Exemplar] = {}
 
+    def add(self, seconds: float) -> None:
+        """Take one."""
+        self.total += seconds
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+
     def histogram(self) -> Histogram:
+        """Return all that were taken."""
         counts = {bucket: count for bucket, count in enumerate(self.counts) if count}
         return Histogram(self.total, counts, dict(self.exemplars))
 
