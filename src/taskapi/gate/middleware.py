@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, cast
 
 from litestar import Litestar
-from litestar.enums import ScopeType
 from litestar.types import Message, Receive, Scope, Send
 
 from taskapi.contracts.identity import Principal
@@ -25,7 +24,7 @@ from taskapi.gate.routes import Route, Routes
 from taskapi.http.conditional import not_modified
 from taskapi.http.context import request_id
 from taskapi.http.hardening import Hardened, Header
-from taskapi.http.headers import headers_of
+from taskapi.http.headers import HTTP, headers_of
 from taskapi.http.problems import send_error
 from taskapi.kit.metrics import Instrument, Kind, Labels, Reading
 
@@ -64,7 +63,7 @@ class Entrance:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request; what is no request, or is for no route, is the router's."""
-        found = self._routes.find(scope) if scope["type"] == ScopeType.HTTP else None
+        found = self._routes.find(scope) if scope["type"] == HTTP else None
         if found is None:
             return self._router(scope, receive, send)
         route, item = found

@@ -10,7 +10,6 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from taskapi.config import ServerSettings
@@ -18,7 +17,7 @@ from taskapi.http import problems
 from taskapi.http.context import ACCEPTABLE_ID, set_request_id
 from taskapi.http.deadlines import Deadlines
 from taskapi.http.hardening import harden
-from taskapi.http.headers import headers_of
+from taskapi.http.headers import HTTP, headers_of
 from taskapi.kit.metrics import Distribution, Series
 from taskapi.kit.telemetry import FrequentLog, Line, logger
 
@@ -68,7 +67,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; anything that is none goes straight to the application."""
-        if scope["type"] != ScopeType.HTTP:
+        if scope["type"] != HTTP:
             await self._app(scope, receive, send)
             return
         name = _chosen_id(scope)

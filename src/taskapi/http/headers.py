@@ -1,9 +1,13 @@
 """The headers of a request as a table, made once for all who look into it."""
 
 from collections.abc import Collection
-from typing import cast
+from typing import Any, Final, Literal, cast
 
+from litestar.enums import ScopeType
 from litestar.types import Scope
+
+HTTP: Final[Literal[ScopeType.HTTP]] = cast(Any, ScopeType.HTTP.value)
+"""The type of a scope that is a request; the text itself, for looking into the enumeration costs more."""
 
 TABLE = "taskapi.headers"
 """Where the table lies in the scope."""
