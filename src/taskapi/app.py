@@ -72,7 +72,7 @@ class App(Edge):
 
     async def _ask_database(self) -> None:
         async with self.rooms.database.read() as connection:
-            await connection.fetch_value("SELECT 1")
+            await connection.fetch_value("SELECT /* health.database */ 1")
 
     def _replicas(self) -> list[health.Replica]:
         return [

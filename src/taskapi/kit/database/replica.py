@@ -22,15 +22,15 @@ from taskapi.kit.database.position import parts
 from taskapi.kit.telemetry import logger
 
 LOOK: Final = """
-SELECT pg_is_in_recovery() AS follows, pg_last_wal_replay_lsn() AS place,
+SELECT /* replica.look */ pg_is_in_recovery() AS follows, pg_last_wal_replay_lsn() AS place,
     (SELECT system_identifier FROM pg_control_system()) AS cluster,
     greatest((SELECT timeline_id FROM pg_control_checkpoint()), (SELECT received_tli FROM pg_stat_wal_receiver),
         (SELECT min_recovery_end_timeline FROM pg_control_recovery())) AS timeline
 """
 """Any role may ask; `received_tli` is empty for one without `pg_monitor`, which learns of a new timeline later."""
 
-IS_PAST: Final = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1"
-GREET: Final = "SELECT system_identifier FROM pg_control_system()"
+IS_PAST: Final = "SELECT /* replica.is_past */ pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1"
+GREET: Final = "SELECT /* replica.greet */ system_identifier FROM pg_control_system()"
 
 LOOK_SECONDS = 1.0
 """How long a look may take; what reads there at that moment is cut off and repeated on the primary."""

@@ -29,7 +29,7 @@ MOST_ASKED = 2
 """Replicas that one read asks how far they are."""
 
 WHEREABOUTS: Final = """
-SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster,
+SELECT /* primary.whereabouts */ (SELECT system_identifier FROM pg_control_system()) AS cluster,
     ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int AS timeline,
     pg_current_wal_flush_lsn() AS place
 """
