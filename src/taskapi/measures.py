@@ -28,7 +28,7 @@ class Measures:
         )
         self.instruments.add(self.pauses, self.lag, *process_readings())
         self.instruments.add(*_gate(rooms.gate.counts, lambda: rooms.gate.serves, lambda: rooms.gate.is_cut_off))
-        self.instruments.add(*_database(rooms), *_replicas(rooms))
+        self.instruments.add(_outbox(rooms), *_database(rooms), *_replicas(rooms))
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
@@ -68,6 +68,15 @@ def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], b
     yield _by("rate_limit_refusals", "Requests refused by a limit.", "limit", lambda: counts.refused_by)
     yield Reading("gate_serving", "Processes that may serve what is kept.", lambda: float(serves()))
     yield Reading("gate_cut_off", "Processes that do without Redis.", lambda: float(is_cut_off()))
+
+
+def _outbox(rooms: Resources) -> Instrument:
+    return Reading(
+        "outbox_waiting_seconds",
+        "Age of the oldest row of the outbox that nobody announced.",
+        lambda: rooms.gate.oldest_waiting,
+        kind=Kind.MOST,
+    )
 
 
 def _database(rooms: Resources) -> Iterator[Instrument]:

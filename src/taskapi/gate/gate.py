@@ -86,6 +86,11 @@ class Gate:
         return self.lease.serves(self._nodes.identity)
 
     @property
+    def oldest_waiting(self) -> float:
+        """How many seconds ago the oldest row of the outbox was written that nobody announced, when last looked at."""
+        return 0.0 if self.lease.state is None else self.lease.state.oldest_waiting
+
+    @property
     def is_cut_off(self) -> bool:
         """Whether nobody waits for Redis at the moment, because it did not answer several times in a row."""
         return self._nodes.is_broken

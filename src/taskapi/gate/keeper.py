@@ -3,7 +3,7 @@
 from taskapi.errors import Overloaded
 from taskapi.gate.lease import OTHER_REDIS, Lease
 from taskapi.gate.nodes import Nodes
-from taskapi.gate.relay import Relay
+from taskapi.gate.relay import FORGOTTEN, Relay
 from taskapi.gate.writes import Writes
 from taskapi.kit.rounds import repeat
 from taskapi.kit.telemetry import logger
@@ -36,7 +36,7 @@ class Keeper:
             if server is not None and server != state.server:
                 logger("taskapi.gate").warning("the gate is closed: another Redis answers", server=server)
                 await self._lease.close(OTHER_REDIS)
-            elif state.has_forgotten:
+            elif state.oldest_waiting > FORGOTTEN.total_seconds():
                 await self._relay.announce_forgotten()
         elif self._writes.wrote_without_begin and server is None:
             self._writes.wrote_without_begin = False

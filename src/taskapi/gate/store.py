@@ -9,7 +9,9 @@ from taskapi.kit.database import LoneConnection, ReadConnection, Row, Transactio
 
 READ = """
 SELECT /* gate.read */ generation, mode, server,
-    EXISTS (SELECT FROM outbox WHERE announced_at IS NULL AND created_at < now() - interval '1 second') AS forgotten,
+    (
+        SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox WHERE announced_at IS NULL
+    ) AS waiting,
     (SELECT system_identifier FROM pg_control_system()) AS system,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline
 FROM gate_state
@@ -19,7 +21,10 @@ FROM gate_state
 CLOSE = """
 UPDATE /* gate.close */ gate_state
 SET mode = 'closed', closed_until = greatest(closed_until, clock_timestamp() + $1::interval)
-RETURNING generation, mode, server, false AS forgotten,
+RETURNING generation, mode, server,
+    (
+        SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox WHERE announced_at IS NULL
+    ) AS waiting,
     (SELECT system_identifier FROM pg_control_system()) AS system,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline
 """
@@ -60,8 +65,8 @@ class State(NamedTuple):
 
     is_open: bool
     server: str | None
-    has_forgotten: bool
-    """Whether rows of the outbox wait for a relay."""
+    oldest_waiting: float
+    """Age in seconds of the oldest row of the outbox that nobody announced; zero if there is none."""
 
 
 class Waiting(NamedTuple):
@@ -125,7 +130,7 @@ def _state(row: Row | None) -> State:
         token=row["generation"],
         is_open=row["mode"] == "open",
         server=row["server"],
-        has_forgotten=row["forgotten"],
+        oldest_waiting=row["waiting"],
     )
 
 
