@@ -90,7 +90,7 @@ def _database(rooms: Resources) -> Iterator[Instrument]:
     yield Reading("db_pool_limit", "Connections that the pool may open.", lambda: database.use.limit)
     yield Reading("db_pool_waiting", "Requests that wait for a connection.", lambda: database.use.waiting)
     yield database.waits
-    yield _total("db_statements", "SQL statements run.", lambda: database.statements.count)
+    yield database.stopwatch.durations
     yield Reading("password_pool_waiting", "Passwords being hashed or waiting.", lambda: rooms.passwords.waiting)
     yield rooms.passwords.durations
 

@@ -14,10 +14,11 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from taskapi.kit.database.connection import Connection, Row
+from taskapi.kit.database.connection import Connection, Row, one
 from taskapi.kit.database.course import Course, Whereabouts
 from taskapi.kit.database.faults import AWAY
 from taskapi.kit.database.lone import LoneConnection
+from taskapi.kit.database.naming import name_of
 from taskapi.kit.database.position import parts
 from taskapi.kit.telemetry import logger
 
@@ -177,7 +178,8 @@ class Replica:
 
     async def _is_past(self, connection: "Connection[Any]", position: bytes) -> bool:
         try:
-            return bool(await connection.fetchval(IS_PAST, parts(position)[1], timeout=WAIT_SECONDS))
+            answer = connection.fetchval(IS_PAST, parts(position)[1], timeout=WAIT_SECONDS)
+            return bool(await self._watch.stopwatch.time(answer, name_of(IS_PAST), one))
         except asyncio.CancelledError:
             raise
         except (*AWAY, asyncpg.PostgresError) as error:
