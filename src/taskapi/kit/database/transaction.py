@@ -21,6 +21,7 @@ from taskapi.kit.database.connection import Connection, ReadConnection, Statemen
 from taskapi.kit.database.faults import Constraints, translated
 from taskapi.kit.database.naming import name_of
 from taskapi.kit.database.stopwatch import Stopwatch
+from taskapi.kit.request import request_id
 from taskapi.kit.telemetry import logger
 
 Hook = Callable[["Transaction"], Awaitable[None]]
@@ -133,7 +134,9 @@ class Unit:
     async def begin(self, statements: str) -> None:
         """Send BEGIN and what belongs to it; where that fails, or is cancelled, the connection is closed."""
         try:
-            await self._around.stopwatch.time(self._connection.execute(statements), "begin", _changed)
+            name = request_id.get()
+            sql = f"{statements} /* request {name} */" if name else statements
+            await self._around.stopwatch.time(self._connection.execute(sql), "begin", _changed)
         except BaseException:
             self._close()
             await self._release()
