@@ -24,8 +24,8 @@ FAULTS = (
     Fault(
         "a stranger's session is not found",
         "auth/store.py",
-        "DELETE FROM sessions WHERE user_id = $1 AND id = $2",
-        "DELETE FROM sessions WHERE $1::uuid IS NOT NULL AND id = $2",
+        "DELETE /* auth.end_one */ FROM sessions WHERE user_id = $1 AND id = $2",
+        "DELETE /* auth.end_one */ FROM sessions WHERE $1::uuid IS NOT NULL AND id = $2",
         "tests/test_strangers.py -k session",
     ),
     Fault(
@@ -150,8 +150,8 @@ FAULTS = (
     Fault(
         "a replica answers only what it has replayed",
         "kit/database/replica.py",
-        "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1",
-        "SELECT pg_is_in_recovery() AND $1::pg_lsn IS NOT NULL",
+        "SELECT /* replica.is_past */ pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1",
+        "SELECT /* replica.is_past */ pg_is_in_recovery() AND $1::pg_lsn IS NOT NULL",
         "tests/gate/edge/test_replicas.py -k asked_again",
     ),
     Fault(

@@ -153,11 +153,14 @@ async def test_a_transaction_bears_the_id_of_its_request_and_keeps_its_limits(da
     begun = "SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%request 0af765%'"
     token = request_id.set("0af765")
     async with database.transaction() as transaction:
-        query = await look(begun)
+        queries = [await look(begun)]
         assert await transaction.fetch_value("SHOW statement_timeout") == "2s"
+    async with database.read() as connection:
+        queries.append(await look(begun))
+        assert await connection.fetch_value("SHOW statement_timeout") == "2s"
     request_id.reset(token)
-    assert query.startswith("BEGIN; ")
-    assert query.endswith(" /* request 0af765 */")
+    assert [query.partition(";")[0] for query in queries] == ["BEGIN", "BEGIN READ ONLY"]
+    assert all(query.endswith(" /* request 0af765 */") for query in queries)
 
 
 async def test_a_slow_statement_has_a_plan(address: str) -> None:

@@ -29,6 +29,8 @@ from taskapi.kit.database.transaction import Around, Transaction, Unit
 from taskapi.kit.metrics import Distribution
 
 CONNECT_SECONDS = 5
+PLAN_PLACES = 2
+"""So many connections have to be free for one of them to explain a slow statement: a request finds another."""
 
 
 class Use(NamedTuple):
@@ -71,7 +73,7 @@ class Database:
 
     async def close(self, seconds: float = 5) -> None:
         """Close all connections, by force after `seconds`."""
-        await self._slow.close()
+        self._slow.close()
         await self.replicas.close()
         if self._opened is None:
             return
@@ -163,7 +165,7 @@ class Database:
 
     async def _plan(self, sql: str, args: Sequence[Any]) -> str | None:
         use = self.use
-        if use.waiting or use.open - use.idle >= use.limit:
+        if use.limit - (use.open - use.idle) < PLAN_PLACES:
             return None
         async with self._read_primary() as connection:
             return await connection.plan(sql, *args)

@@ -22,7 +22,7 @@ PLAN_SECONDS = 2.0
 DIGITS = 12
 
 Explain = Callable[[str, Sequence[Any]], Awaitable[str | None]]
-"""Returns the plan of a statement, as PostgreSQL's JSON; None if no connection is free."""
+"""Returns the plan of a statement, as PostgreSQL's JSON; None if no connection is to be had."""
 
 
 class SlowLog:
@@ -41,11 +41,10 @@ class SlowLog:
         self._lines.add(line)
         line.add_done_callback(self._lines.discard)
 
-    async def close(self) -> None:
-        """Write at once what waits for a plan, without it."""
+    def close(self) -> None:
+        """Wait for no plan any longer; the lines are written without."""
         for line in self._lines:
             line.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
 
     async def _write(self, slow: Slow) -> None:
         told = {"statement": slow.name, "milliseconds": round(slow.seconds * 1000), "rows": slow.rows}
