@@ -133,7 +133,7 @@ def _inspected(settings: Settings) -> Iterator[None]:
         yield
         return
     try:
-        folder = inspection.make_folder(settings.server.port)
+        folder = inspection.make_folder(settings.server.host, settings.server.port)
     except (OSError, inspection.Refused) as error:
         say(f"Nothing is measured: {error}.")
         yield

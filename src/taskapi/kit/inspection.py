@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -37,15 +38,18 @@ class Refused(Exception):
     """The folder, or what lies in its place, cannot be trusted."""
 
 
-def folder_of(port: int) -> Path:
-    """Return where the processes behind `port` can be asked, for the user of this process."""
+def folder_of(host: str, port: int) -> Path:
+    """Return where the processes that listen there can be asked, for the user of this process.
+
+    Other addresses of the machine may have the same port, and an address may be longer than a socket's path.
+    """
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    return base / f"task-api-{os.geteuid()}" / str(port)
+    return base / f"task-api-{os.geteuid()}" / f"{port}-{crc32(host.encode()):08x}"
 
 
-def make_folder(port: int) -> Path:
+def make_folder(host: str, port: int) -> Path:
     """Make that folder, or empty the one of a process that was killed; raises Refused if it is somebody else's."""
-    folder = folder_of(port)
+    folder = folder_of(host, port)
     for level in (folder.parent, folder):
         with contextlib.suppress(FileExistsError):
             level.mkdir(mode=0o700)
