@@ -11,7 +11,7 @@ ifeq ($(filter .venv%,$(VENV)),)
 $(error VENV has to start with .venv, for its folder is emptied before it is filled)
 endif
 bin := $(VENV)/bin
-sources := $(wildcard src tests bench)
+sources := $(wildcard src tests bench monitoring)
 
 # Candidates are run, not just looked up: a version manager may leave commands behind that only print an error.
 candidates := python3.13 python3.12 python3.11 python3 \
