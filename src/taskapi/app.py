@@ -44,7 +44,7 @@ from taskapi.kit.metrics.gathering import encoded
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
-from taskapi.kit.telemetry import configure_logs
+from taskapi.kit.telemetry import configure_logs, tell_of_failed_task
 from taskapi.kit.tokens import Tokens
 from taskapi.measures import Measures
 from taskapi.resources import Resources
@@ -66,7 +66,8 @@ class App(Edge):
         self.router = tell_all_methods(_router(self))
         self.entrance = _entrance(self)
         is_measured = settings.metrics.metrics_port != 0
-        super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured)
+        sample = settings.logs.log_sample / 100
+        super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured, sample=sample)
         self.measures = Measures(self.rooms, VERSION)
         self.measures.add(*_of_requests(self))
 
@@ -198,6 +199,7 @@ async def _running(app: App) -> AsyncIterator[None]:
     app.rooms.database.replicas.open()
     await app.rooms.gate.open()
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
+    asyncio.get_running_loop().set_exception_handler(tell_of_failed_task)
     try:
         async with (
             working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()),

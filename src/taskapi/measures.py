@@ -12,6 +12,7 @@ from taskapi.gate.counts import Counts
 from taskapi.kit.database import Report
 from taskapi.kit.metrics import Distribution, Instrument, Instruments, Kind, Labels, Reading
 from taskapi.kit.metrics.machine import note_lag, pauses_noted, process_readings
+from taskapi.kit.telemetry import dropped_lines
 from taskapi.resources import Resources
 
 
@@ -28,7 +29,7 @@ class Measures:
         )
         self.instruments.add(self.pauses, self.lag, *process_readings())
         self.instruments.add(*_gate(rooms.gate.counts, lambda: rooms.gate.serves, lambda: rooms.gate.is_cut_off))
-        self.instruments.add(_outbox(rooms), *_database(rooms), *_replicas(rooms))
+        self.instruments.add(_outbox(rooms), *_database(rooms), *_replicas(rooms), *_logs())
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
@@ -53,6 +54,10 @@ def _by(name: str, meaning: str, label: str, read: Callable[[], Mapping[str, flo
     return Reading(
         name, meaning, lambda: {(value,): number for value, number in read().items()}, (label,), kind=Kind.COUNTER
     )
+
+
+def _logs() -> Iterator[Instrument]:
+    yield _total("log_lines_dropped", "Log lines given up because nobody read them.", dropped_lines)
 
 
 def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], bool]) -> Iterator[Instrument]:

@@ -240,15 +240,25 @@ class EmbeddedSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
     ] = "nobody"
 
 
+Level = Literal["debug", "info", "warning", "error"]
+
+
 class LogSettings(Struct, frozen=True, kw_only=True, rename=_named({"level": "LOG_LEVEL"})):
     """Logs on standard output."""
 
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level that is written.")
-    ] = "info"
+    level: Annotated[Level, Meta(description="Least severe level that is written.")] = "info"
     log_format: Annotated[
         Literal["auto", "json", "pretty"], Meta(description="`auto`: pretty on a terminal, JSON elsewhere.")
     ] = "auto"
+    log_sample: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100,
+            description="Per cent of the access lines of successful requests that are written; those of errors and of "
+            "requests that took a second always are.",
+        ),
+    ] = 100
 
 
 class MetricSettings(Struct, frozen=True, kw_only=True, rename=_named({})):

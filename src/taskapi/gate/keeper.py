@@ -47,4 +47,4 @@ class Keeper:
 
 def _tell(error: Exception) -> None:
     if not isinstance(error, Overloaded):
-        logger("taskapi.gate").warning("the gate could not look after itself", reason=repr(error))
+        logger("taskapi.gate").warning("the gate could not look after itself", reason=error)

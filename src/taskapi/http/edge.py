@@ -35,6 +35,10 @@ UNMATCHED = "unmatched"
 STATUSES = ("499", *map(str, range(1, 600)))
 """Status codes as labels; nginx's 499 for a caller who went away before there was an answer."""
 
+FIRST_ERROR = 400
+SLOW_SECONDS = 1.0
+"""From when on an answer is in the log, however few successes are."""
+
 TOO_LONG = "The request took too long and was given up; try again shortly."
 
 
@@ -50,13 +54,14 @@ class RequestLine(Line, kw_only=True, gc=False):
 class Edge:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, *, measured: bool = True) -> None:
-        """`measured`: whether durations are noted."""
+    def __init__(self, app: ASGIApp, settings: ServerSettings, *, measured: bool = True, sample: float = 1.0) -> None:
+        """`measured`: whether durations are noted; `sample`: the share of lines about successes that is written."""
         self.durations = Distribution(
             "http_request_duration_seconds", "Duration of requests.", ("method", "route", "status_code")
         )
         self._is_measured = measured
         self._series: dict[tuple[str, str | None, int], Series] = {}
+        self._sample, self._writes_all = sample, sample >= 1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app = app
         self._deadlines = Deadlines(settings.request_timeout)
@@ -96,7 +101,7 @@ class Edge:
             if self._is_measured:
                 kind = (scope["method"], scope.get("path_template"), answer.status)
                 (self._series.get(kind) or self._series_of(*kind)).add(seconds)
-            if self._access.is_written:
+            if self._access.is_written and (self._writes_all or self._is_chosen(answer.status, seconds)):
                 self._write_log(scope, answer, seconds)
 
     @property
@@ -128,9 +133,14 @@ class Edge:
         self._log.error("unforeseen error", exc_info=error)
         await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
 
+    def _is_chosen(self, status: int, seconds: float) -> bool:
+        is_fine = 0 < status < FIRST_ERROR and seconds < SLOW_SECONDS
+        return not is_fine or random.random() < self._sample  # noqa: S311 - chooses lines, guards nothing
+
     def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float) -> None:
+        method = str(scope.get("method"))
         line = RequestLine(
-            method=str(scope.get("method")),
+            method=method if method in METHODS else OTHER,
             route=scope.get("path_template") or UNMATCHED,
             status=answer.status,
             milliseconds=int(seconds * 100_000) / 100,

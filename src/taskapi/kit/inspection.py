@@ -94,7 +94,7 @@ class Inspection:
                 path = self._folder / f"{os.getpid()}{SUFFIX}"
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_QUESTION)
             except OSError as error:
-                logger("taskapi.inspection").warning("this process cannot be inspected", reason=str(error))
+                logger("taskapi.inspection").warning("this process cannot be inspected", reason=error)
         return self
 
     async def __aexit__(self, *_: object) -> None:

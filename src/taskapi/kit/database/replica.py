@@ -123,7 +123,7 @@ class Replica:
     def leave(self, state: State, error: BaseException | None = None) -> None:
         """Leave it out, and cut off what reads there, until a look finds it well."""
         if state is not self.state:
-            reason = f"{type(error).__name__}: {error}" if error else state.value
+            reason = error or state.value
             logger("taskapi.database").warning("a replica is left out", replica=self.number, reason=reason)
         self.state = state
         pool, self._pool = self._pool, None

@@ -150,4 +150,4 @@ def replicas_of(
 
 
 def _tell(error: Exception) -> None:
-    logger("taskapi.database").warning("the replicas cannot be looked after", reason=repr(error))
+    logger("taskapi.database").warning("the replicas cannot be looked after", reason=error)
