@@ -16,6 +16,7 @@ from litestar.types import ASGIApp
 
 from taskapi import services
 from taskapi.config import Settings, load
+from taskapi.contracts import audit
 from taskapi.errors import Error
 from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
@@ -61,6 +62,7 @@ class App(Edge):
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
+        audit.tell_all_from(self.rooms.database)
         self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping, self._replicas)
         self.awaiting = Awaiting(settings.server.request_timeout)
         self.router = tell_all_methods(_router(self))

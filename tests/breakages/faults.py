@@ -94,7 +94,7 @@ FAULTS = (
     Fault(
         "guesses are counted before they are checked",
         "auth/verification.py",
-        "    await attempts.count(rooms, limits)\n",
+        "    await attempts.count(rooms, limits, **about)\n",
         "",
         "tests/auth/test_limits.py -k parallel_guesses",
     ),
@@ -209,6 +209,20 @@ FAULTS = (
         "return not is_fine or random.random()",
         "return random.random()",
         "tests/http/test_edge.py -k share",
+    ),
+    Fault(
+        "the audit trail does not obey the log's level",
+        "contracts/audit.py",
+        "logging.getLogger(TRAIL).setLevel(logging.INFO)",
+        "logging.getLogger(TRAIL).setLevel(logging.NOTSET)",
+        "tests/test_audit.py -k life",
+    ),
+    Fault(
+        "who did something is in the audit trail",
+        "gate/middleware.py",
+        "audit.act_as(partial(self._actor, scope, caller.user_id))",
+        "pass",
+        "tests/test_audit.py -k life",
     ),
     Fault(
         "the left-most claim of an address is not believed",

@@ -5,11 +5,14 @@ router with its caller in the scope. Nothing kept is sent unless that very trip 
 """
 
 from collections.abc import Awaitable, Iterator, Mapping
+from functools import partial
 from typing import Any, cast
+from uuid import UUID
 
 from litestar import Litestar
 from litestar.types import Message, Receive, Scope, Send
 
+from taskapi.contracts import audit
 from taskapi.contracts.identity import Principal
 from taskapi.errors import Error, Overloaded, Unauthenticated
 from taskapi.gate.admission import Admission
@@ -73,6 +76,7 @@ class Entrance:
         return self._serve_caller(scope, receive, send, route, item)
 
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
+        audit.act_as(partial(self._actor, scope))
         counters = self._limits.of_address(route.classes, scope)
         if not counters:
             await self._router(scope, receive, send)
@@ -84,6 +88,8 @@ class Entrance:
             return
         told = [policy_header(counters), state_header(admission.verdicts)]
         if refused := admission.refused:
+            names = [f"{verdict.counter.allowance.name} a minute" for verdict in refused]
+            audit.tell(audit.Kind.ATTEMPTS_LIMITED, limits=names)
             await send_error(send, refusal(refused), told)
         else:
             await self._router(scope, receive, adding(send, told))
@@ -126,7 +132,11 @@ class Entrance:
             self.served[BYPASS[1]] += 1
             told = [BYPASS, *told]
         scope["user"] = caller
+        audit.act_as(partial(self._actor, scope, caller.user_id))
         await self._router(scope, receive, adding(send, told) if told else send)
+
+    def _actor(self, scope: Scope, user_id: UUID | None = None) -> audit.Actor:
+        return audit.Actor(user_id, self._limits.address_of(scope))
 
     def _messages(
         self, prepared: Prepared, origin: Header, condition: bytes | None, told: list[Header]
