@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from taskapi.cli import backup, cache, doctor, migrate, openapi, restore, seed, serve, users, worker
+from taskapi.cli import (
+    backup,
+    cache,
+    doctor,
+    log_level,
+    migrate,
+    openapi,
+    restore,
+    seed,
+    serve,
+    users,
+    worker,
+)
 
 app = typer.Typer(
     name="task-api",
@@ -24,6 +36,7 @@ app.command()(backup.backup)
 app.command()(restore.restore)
 app.command()(seed.seed)
 app.command()(doctor.doctor)
+app.command()(log_level.log_level)
 app.command()(openapi.openapi)
 
 

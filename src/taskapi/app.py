@@ -45,7 +45,7 @@ from taskapi.kit.metrics.gathering import encoded
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
-from taskapi.kit.telemetry import configure_logs, tell_of_failed_task
+from taskapi.kit.telemetry import answer_level, configure_logs, tell_of_failed_task
 from taskapi.kit.tokens import Tokens
 from taskapi.measures import Measures
 from taskapi.resources import Resources
@@ -192,7 +192,8 @@ def _inspection(app: App) -> Inspection:
     async def answer_metrics(_: Question) -> bytes:
         return measured()
 
-    return Inspection({"metrics": answer_metrics}, measured)
+    answers = {"metrics": answer_metrics, "log-level": answer_level}
+    return Inspection(answers, measured)
 
 
 @asynccontextmanager

@@ -225,6 +225,13 @@ FAULTS = (
         "tests/test_audit.py -k life",
     ),
     Fault(
+        "a level is changed for whoever asks",
+        "kit/telemetry.py",
+        "logging.getLogger().setLevel(name.upper())",
+        "pass",
+        "tests/kit/test_telemetry.py -k level_changes",
+    ),
+    Fault(
         "the left-most claim of an address is not believed",
         "http/address.py",
         "for claim in reversed(_claims(scope))",

@@ -11,8 +11,9 @@ import pytest
 from structlog.contextvars import bound_contextvars
 
 from taskapi.config import LogSettings, Secret
+from taskapi.contracts import audit
 from taskapi.kit.line_writer import MOST_FREQUENT, MOST_WAITING
-from taskapi.kit.telemetry import FrequentLog, Line, dropped_lines, logger
+from taskapi.kit.telemetry import FrequentLog, Line, dropped_lines, level, logger, set_level
 from tests.kit.log_lines import LogLines, logged
 from tests.kit.patience import until
 from tests.waiting import eventually
@@ -166,6 +167,19 @@ def test_a_reader_that_stops_costs_lines_which_are_counted_and_told_of() -> None
         eventually(lambda: lines.events("log lines were dropped, nobody read them"))
         (told,) = lines.events("log lines were dropped, nobody read them")
         assert told["lines"] == dropped_lines() == 1
+
+
+def test_the_level_changes_at_once_for_everybody_but_the_audit_trail() -> None:
+    with logged(LogSettings(level="error", log_format="json")) as lines:
+        set_level("debug")
+        assert level() == "debug"
+        assert FrequentLog("taskapi.often").is_written
+        logger("taskapi.test").debug("said")
+        set_level("error")
+        logger("taskapi.test").warning("not said")
+        audit.tell(audit.Kind.LOGGED_IN)
+        assert not FrequentLog("taskapi.often").is_written
+    assert [entry["event"] for entry in lines.entries] == ["said", "log-in succeeded"]
 
 
 def test_a_frequent_line_fails_in_silence_too() -> None:

@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import msgspec
+import psutil
 
 from taskapi.kit.telemetry import logger
 
@@ -38,22 +38,17 @@ class Refused(Exception):
     """The folder, or what lies in its place, cannot be trusted."""
 
 
-def folder_of(host: str, port: int) -> Path:
-    """Return where the processes that listen there can be asked, for the user of this process.
+def make_folder(port: int) -> Path:
+    """Make the folder of the processes that this one starts behind `port`; raises Refused if it is somebody else's.
 
-    Other addresses of the machine may have the same port, and an address may be longer than a socket's path.
+    What one left behind that was killed is cleared away. Others may listen on the same port, at other addresses.
     """
-    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    return base / f"task-api-{os.geteuid()}" / f"{port}-{crc32(host.encode()):08x}"
-
-
-def make_folder(host: str, port: int) -> Path:
-    """Make that folder, or empty the one of a process that was killed; raises Refused if it is somebody else's."""
-    folder = folder_of(host, port)
-    for level in (folder.parent, folder):
-        with contextlib.suppress(FileExistsError):
-            level.mkdir(mode=0o700)
-        _check(level)
+    base = _own(_base())
+    for left in base.glob(f"{port}-*"):
+        maker = left.name.rpartition("-")[2]
+        if maker.isdigit() and not psutil.pid_exists(int(maker)):
+            remove_folder(left)
+    folder = _own(base / f"{port}-{os.getpid()}")
     _empty(folder)
     return folder
 
@@ -63,6 +58,14 @@ def remove_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):
         _empty(folder)
         folder.rmdir()
+
+
+def sockets_of(port: int) -> list[Path]:
+    """Return the sockets behind `port` that the user of this process may use: their own, and as root everybody's."""
+    bases = {_base()}
+    if os.geteuid() == 0:
+        bases |= {*Path(tempfile.gettempdir()).glob("task-api-*"), *Path("/run/user").glob("*/task-api-*")}
+    return sorted(path for base in bases for path in base.glob(f"{port}-*/*{SUFFIX}") if path.stem.isdigit())
 
 
 def ask(path: Path, question: Question, seconds: float = SECONDS) -> bytes:
@@ -126,12 +129,19 @@ class Inspection:
         return b"" if answer is None else await answer(question)
 
 
+def _base() -> Path:
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"task-api-{os.geteuid()}"
+
+
 def _empty(folder: Path) -> None:
     for entry in folder.iterdir():
         entry.unlink(missing_ok=True)
 
 
-def _check(folder: Path) -> None:
+def _own(folder: Path) -> Path:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise Refused(f"{folder} is not a folder of this user's alone")
+    return folder

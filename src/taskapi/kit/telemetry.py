@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 import structlog
 
-from taskapi.config import LogSettings
+from taskapi.config import Level, LogSettings
 from taskapi.kit.line_writer import LineWriter
 from taskapi.kit.redaction import Redaction
 
@@ -54,6 +54,23 @@ def configure_logs(settings: LogSettings) -> None:
 def dropped_lines() -> int:
     """Return how many lines were given up, because nobody read them."""
     return sum(handler.writer.dropped for handler in logging.getLogger().handlers if isinstance(handler, Lines))
+
+
+def level() -> str:
+    """Return the least severe level that is written."""
+    return logging.getLevelName(logging.getLogger().level).lower()
+
+
+def set_level(name: Level) -> None:
+    """Write lines of this level and of more severe ones from now on."""
+    logging.getLogger().setLevel(name.upper())
+
+
+async def answer_level(question: Mapping[str, Any]) -> bytes:
+    """Return the level, for whoever asks this process, after it was set if the question names one."""
+    if "level" in question:
+        set_level(msgspec.convert(question["level"], Level))
+    return msgspec.json.encode(level())
 
 
 def tell_of_failed_task(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
