@@ -8,6 +8,7 @@ import typer
 from taskapi.cli import (
     backup,
     cache,
+    debug,
     doctor,
     log_level,
     migrate,
@@ -37,6 +38,7 @@ app.command()(restore.restore)
 app.command()(seed.seed)
 app.command()(doctor.doctor)
 app.command()(log_level.log_level)
+app.command()(debug.debug)
 app.command()(openapi.openapi)
 
 

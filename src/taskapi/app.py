@@ -38,6 +38,7 @@ from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
 from taskapi.kit.collector import prepare_collector
 from taskapi.kit.database import Database
+from taskapi.kit.debugging import Debugging
 from taskapi.kit.embedded.external import check_addresses
 from taskapi.kit.inspection import Inspection, Question
 from taskapi.kit.metrics import Instrument, Reading
@@ -70,6 +71,7 @@ class App(Edge):
         is_measured = settings.metrics.metrics_port != 0
         sample = settings.logs.log_sample / 100
         super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured, sample=sample)
+        self.debugging = Debugging(lambda: self.inside)
         self.measures = Measures(self.rooms, VERSION)
         self.measures.add(*_of_requests(self))
 
@@ -192,7 +194,7 @@ def _inspection(app: App) -> Inspection:
     async def answer_metrics(_: Question) -> bytes:
         return measured()
 
-    answers = {"metrics": answer_metrics, "log-level": answer_level}
+    answers = {"metrics": answer_metrics, "log-level": answer_level, "debug": app.debugging.answer}
     return Inspection(answers, measured)
 
 
@@ -204,12 +206,13 @@ async def _running(app: App) -> AsyncIterator[None]:
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
     asyncio.get_running_loop().set_exception_handler(tell_of_failed_task)
     try:
-        async with (
-            working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()),
-            app.measures.taken(),
-            _inspection(app),
-        ):
-            yield
+        with app.debugging.watching():
+            async with (
+                working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()),
+                app.measures.taken(),
+                _inspection(app),
+            ):
+                yield
     finally:
         app.vitals.stopping = True
         await close_rooms(app.rooms)

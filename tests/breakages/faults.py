@@ -232,6 +232,13 @@ FAULTS = (
         "tests/kit/test_telemetry.py -k level_changes",
     ),
     Fault(
+        "what holds the event loop up is found",
+        "kit/watchdog.py",
+        "if ago <= STALL_SECONDS:",
+        "if ago <= 60:",
+        "tests/kit/test_watchdog.py -k remembered",
+    ),
+    Fault(
         "the left-most claim of an address is not believed",
         "http/address.py",
         "for claim in reversed(_claims(scope))",

@@ -81,10 +81,22 @@ def test_what_people_send_is_in_no_line_even_when_everything_is_written(program:
         assert ada.token not in program.err
 
 
+def test_debug_shows_every_worker(program: Launched) -> None:
+    reports = json.loads(call(program, "debug", "--json"))
+    assert {report["process"] for report in reports} == {worker.pid for worker in program.workers}
+    for report in reports:
+        assert report["resident_bytes"] > 50_000_000
+        assert len(report["memory"]) == 20
+        assert any("Gate" in waiting["function"] or "Keeper" in waiting["function"] for waiting in report["tasks"])
+    text = call(program, "debug")
+    assert all(f"process {worker.pid}:" in text for worker in program.workers)
+
+
 def test_a_server_that_does_not_run_cannot_be_asked() -> None:
-    result = CliRunner().invoke(app, ["log-level", "--port", str(free_port())])
-    assert result.exit_code == 1
-    assert "No server of this user can be asked" in result.output
+    for command in ("log-level", "debug"):
+        result = CliRunner().invoke(app, [command, "--port", str(free_port())])
+        assert result.exit_code == 1
+        assert "No server of this user can be asked" in result.output
 
 
 @contextmanager
