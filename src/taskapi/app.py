@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from math import ceil
 from typing import Any
 
 from litestar import Litestar, Router
@@ -50,6 +49,7 @@ from taskapi.kit.telemetry import answer_level, configure_logs, tell_of_failed_t
 from taskapi.kit.tokens import Tokens
 from taskapi.measures import Measures
 from taskapi.resources import Resources
+from taskapi.vitals import vitals_of
 from taskapi.worker import all_jobs, working
 
 VERSION = version("task-api")
@@ -64,31 +64,16 @@ class App(Edge):
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
         audit.tell_all_from(self.rooms.database)
-        self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping, self._replicas)
         self.awaiting = Awaiting(settings.server.request_timeout)
         self.router = tell_all_methods(_router(self))
         self.entrance = _entrance(self)
+        self.vitals = vitals_of(self.rooms, VERSION, self.entrance.is_administrator)
         is_measured = settings.metrics.metrics_port != 0
         sample = settings.logs.log_sample / 100
         super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured, sample=sample)
         self.debugging = Debugging(lambda: self.inside)
         self.measures = Measures(self.rooms, VERSION)
         self.measures.add(*_of_requests(self))
-
-    async def _ask_database(self) -> None:
-        async with self.rooms.database.read() as connection:
-            await connection.fetch_value("SELECT /* health.database */ 1")
-
-    def _replicas(self) -> list[health.Replica]:
-        return [
-            health.Replica(
-                state="used" if report.in_use else "unused",
-                latency_ms=ceil(report.latency * 1000),
-                lag_seconds=ceil(report.seconds_behind),
-                lag_bytes=report.bytes_behind,
-            )
-            for report in self.rooms.database.replicas.reports
-        ]
 
 
 def create() -> App:

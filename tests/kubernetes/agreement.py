@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from taskapi.__main__ import app as program
 from taskapi.app import api_document
 from taskapi.config import DatabaseSettings, Secret, SettingsInvalid, load, variables
-from taskapi.http.health import CHECK_SECONDS
+from taskapi.http.looks import CHECK_SECONDS
 from tests.kubernetes.cluster import K8S, Cluster, Pod
 from tests.shape.source import ROOT
 

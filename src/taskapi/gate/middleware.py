@@ -13,9 +13,9 @@ from litestar import Litestar
 from litestar.types import Message, Receive, Scope, Send
 
 from taskapi.contracts import audit
-from taskapi.contracts.identity import Principal
+from taskapi.contracts.identity import Principal, Role
 from taskapi.errors import Error, Overloaded, Unauthenticated
-from taskapi.gate.admission import Admission
+from taskapi.gate.admission import Admission, Question
 from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
 from taskapi.gate.forwarding import CONDITION, adding
@@ -74,6 +74,16 @@ class Entrance:
         if route.public:
             return self._serve_anybody(scope, receive, send, route)
         return self._serve_caller(scope, receive, send, route, item)
+
+    async def is_administrator(self, scope: Scope) -> bool:
+        """Say whether an administrator asks something that anybody may ask; raises Overloaded. Nothing is counted."""
+        headers = headers_of(scope)
+        caller = self._callers.find(headers.get(AUTHORIZATION))
+        if caller is None or caller.role != Role.ADMIN or headers.repeats(AUTHORIZATION):
+            return False
+        form = self._gate.form(Question(user_id=caller.user_id, session_id=caller.session_id))
+        principal = (await self._gate.admit(form)).principal
+        return principal is not None and principal.is_admin
 
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         audit.act_as(partial(self._actor, scope))
