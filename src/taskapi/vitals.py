@@ -23,7 +23,7 @@ def vitals_of(rooms: Resources, version: str, is_administrator: Recognize) -> Vi
 
     async def ask_database() -> None:
         async with rooms.database.read() as connection:
-            await connection.fetch_value("SELECT 1")
+            await connection.fetch_value("SELECT /* health.database */ 1")
 
     async def migration() -> Migration | None:
         try:

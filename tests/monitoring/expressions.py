@@ -31,7 +31,7 @@ RECORDS = {rule["record"] for rule in RULES if "record" in rule}
 def asked() -> Iterator[tuple[str, str]]:
     """Yield every expression, with where it stands."""
     for rule in RULES:
-        yield rule.get("alert", rule.get("record")), rule["expr"]
+        yield str(rule.get("alert", rule.get("record"))), str(rule["expr"])
     for board in DASHBOARDS:
         for panel in board.panels:
             for query in panel.queries:
