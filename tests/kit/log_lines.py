@@ -54,6 +54,7 @@ def logged(settings: LogSettings = JSON_LINES, stream: io.StringIO | None = None
             configure_logs(settings)
         yield lines
     finally:
+        flush()
         for handler in root.handlers:
             handler.close()
         root.handlers[:], logging.raiseExceptions = handlers, raising

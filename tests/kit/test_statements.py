@@ -174,7 +174,7 @@ async def test_a_slow_statement_that_failed_is_told_without_rows(watched: Databa
     assert (line["rows"], bool(line["plan"])) == (None, True)
 
 
-async def test_who_closes_the_pool_does_not_wait_for_a_plan(
+async def test_a_pool_that_is_closed_meanwhile_costs_the_line_its_plan_only(
     database_url: str, look: Look, line: tuple[Wire, str]
 ) -> None:
     opened = pool(line[1])

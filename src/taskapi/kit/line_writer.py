@@ -40,7 +40,7 @@ class LineWriter:
         self._write = _write_to(stream)
         self._waiting: deque[Item] = deque()
         self._wanted, self._at_once = threading.Event(), threading.Event()
-        self._ends = False
+        self._asked = self._ends = False
         self._thread = threading.Thread(target=self._run, name="log lines", daemon=True)
         self._thread.start()
 
@@ -58,7 +58,8 @@ class LineWriter:
             self._drop(1)
             return
         self._waiting.append(line)
-        if not self._wanted.is_set():
+        if not self._asked:
+            self._asked = True
             self._wanted.set()
 
     def flush(self) -> None:
@@ -87,7 +88,8 @@ class LineWriter:
             self._wanted.wait()
             self._at_once.wait(TOGETHER_SECONDS)
             self._at_once.clear()
-            self._wanted.clear()  # before looking: what comes from now on sets it again
+            self._wanted.clear()
+            self._asked = False  # before looking: what comes from now on asks again
             self._write_waiting()
         self._write_waiting()
 

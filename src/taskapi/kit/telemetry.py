@@ -84,8 +84,8 @@ class Lines(logging.Handler):
     def __init__(self, stream: TextIO, *, takes_structs: bool) -> None:
         """`takes_structs`: whether the lines that come with every request are taken as they are."""
         super().__init__()
-        self.takes_structs = takes_structs
         self.writer = LineWriter(stream, _tell_of_dropped)
+        self.take_frequent = self.writer.take_frequent if takes_structs else None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line at once."""
@@ -133,8 +133,8 @@ class FrequentLog:
     def write(self, line: Line) -> None:
         """Write one line."""
         handler = self._root.handlers[0] if self._root.handlers else None
-        if isinstance(handler, Lines) and handler.takes_structs:
-            handler.writer.take_frequent(line)
+        if isinstance(handler, Lines) and handler.take_frequent is not None:
+            handler.take_frequent(line)
         else:
             own = {name: getattr(line, name) for name in line.__struct_fields__ if name not in Line.__struct_fields__}
             self._logger.info(line.event, **own)

@@ -51,8 +51,7 @@ class Database:
     def __init__(self, settings: DatabaseSettings, clock: Clock, constraints: Constraints) -> None:
         if settings.url is None:
             raise ValueError("DATABASE_URL is not set")
-        self._slow = SlowLog(self._plan)
-        self.stopwatch = Stopwatch(settings.slow_seconds, self._slow.tell)
+        self.stopwatch = Stopwatch(settings.slow_seconds, SlowLog(self._plan).tell)
         self.hooks = Around(constraints, self.stopwatch)
         self.statements = StatementCounter()
         self._clock = clock
@@ -73,7 +72,6 @@ class Database:
 
     async def close(self, seconds: float = 5) -> None:
         """Close all connections, by force after `seconds`."""
-        self._slow.close()
         await self.replicas.close()
         if self._opened is None:
             return

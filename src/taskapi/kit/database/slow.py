@@ -41,11 +41,6 @@ class SlowLog:
         self._lines.add(line)
         line.add_done_callback(self._lines.discard)
 
-    def close(self) -> None:
-        """Wait for no plan any longer; the lines are written without."""
-        for line in self._lines:
-            line.cancel()
-
     async def _write(self, slow: Slow) -> None:
         told = {"statement": slow.name, "milliseconds": round(slow.seconds * 1000), "rows": slow.rows}
         plan = None
