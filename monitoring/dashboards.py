@@ -188,6 +188,12 @@ GATE = Dashboard(
             ),
         ),
         Panel(
+            "How old the oldest change is that nobody announced",
+            "s",
+            (Query(f"max by (instance) ({chosen('outbox_waiting_seconds')})", "{{instance}}"),),
+            "A second at most, but for moments.",
+        ),
+        Panel(
             "What Redis did not confirm and others announced",
             "cps",
             (
@@ -227,10 +233,27 @@ DATABASE = Dashboard(
             "How many statements a second are run",
             "cps",
             (
-                Query(per_second("db_statements_total"), "statements"),
+                Query(per_second("db_statement_duration_seconds_count"), "statements"),
                 Query(per_second(COUNT), "requests"),
             ),
             "Less than one for each request, as long as the cache answers.",
+        ),
+        Panel(
+            "Which statements take longest",
+            "s",
+            (Query(f"topk(8, {quantile(0.99, 'db_statement_duration_seconds', by='statement')})", "{{statement}}"),),
+            "Each by the slowest of a hundred; `grep -r NAME src` finds it.",
+        ),
+        Panel(
+            "Which statements take most of PostgreSQL's time",
+            "short",
+            (
+                Query(
+                    f"topk(8, {per_second('db_statement_duration_seconds_sum', by='statement')})",
+                    "{{statement}}",
+                ),
+            ),
+            "Seconds of waiting in each second: often and fast may be more than seldom and slow.",
         ),
         Panel(
             "What reads that a replica may answer become",
@@ -302,9 +325,10 @@ INSTANCE = Dashboard(
             "Milliseconds; tens of them mean that there is not enough processor time.",
         ),
         Panel(
-            "How long Python's collector holds it up",
-            "s",
-            _quantiles("python_gc_duration_seconds", HERE),
+            "How much of its time Python's collector takes",
+            "percentunit",
+            (Query(per_second("python_gc_duration_seconds_sum", HERE), "held up"),),
+            "It runs seldom, and holds everything up while it does.",
         ),
         Panel(
             "How often Python's collector runs, and what it frees",

@@ -21,7 +21,7 @@ FOREIGN = {
 """Of Prometheus itself, of the blackbox exporter and of kube-state-metrics."""
 
 SELECTED = re.compile(r"\b([a-zA-Z_]\w*)\{")
-RECORDED = re.compile(r"\b(\w+:[\w:]+)")
+RECORDED = re.compile(r"\b([a-z]\w*:[\w:]+)")
 
 RULES: list[dict[str, Any]] = [rule for group in groups() for rule in group["rules"]]
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
