@@ -28,7 +28,8 @@ pip := $(bin)/python -m pip --disable-pip-version-check --no-input install --qui
 compile := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--system-certs
 runtime := $(compile) pyproject.toml --group build
-development := $(runtime) --group dev -c requirements.lock
+traced := $(runtime) --extra otel -c requirements.lock
+development := $(runtime) --extra otel --group dev -c requirements-otel.lock
 
 # Two test processes more than there are cores: many tests wait for programs that start or stop.
 quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses 8 \
@@ -98,6 +99,7 @@ ci: ## What a change has to pass: check, then tests on Python 3.11 and 3.13
 
 lock: $(VENV)/development.stamp ## Compile the lock files (ARGS=--upgrade for newer releases)
 	$(bin)/uv $(runtime) $(ARGS) -o requirements.lock
+	$(bin)/uv $(traced) $(ARGS) -o requirements-otel.lock
 	$(bin)/uv $(development) $(ARGS) -o requirements-dev.lock
 	$(bin)/uv $(compile) $(ARGS) --group checkov -o requirements-checkov.lock
 
@@ -122,6 +124,7 @@ locks-are-fresh: $(VENV)/development.stamp
 	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	cp requirements*.lock "$$fresh"; \
 	$(bin)/uv $(runtime) -o "$$fresh/requirements.lock"; \
+	$(bin)/uv $(traced) -o "$$fresh/requirements-otel.lock"; \
 	$(bin)/uv $(development) -o "$$fresh/requirements-dev.lock"; \
 	$(bin)/uv $(compile) --group checkov -o "$$fresh/requirements-checkov.lock"; \
 	for lock in requirements*.lock; do \

@@ -47,6 +47,7 @@ from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
 from taskapi.kit.telemetry import answer_level, configure_logs, tell_of_failed_task
 from taskapi.kit.tokens import Tokens
+from taskapi.kit.tracing import close_traces, configure_traces
 from taskapi.measures import Measures
 from taskapi.resources import Resources
 from taskapi.vitals import vitals_of
@@ -81,6 +82,7 @@ def create() -> App:
     settings = load()
     check_addresses(settings)
     configure_logs(settings.logs)
+    configure_traces(VERSION)
     app = App(settings)
     prepare_collector()
     return app
@@ -201,6 +203,7 @@ async def _running(app: App) -> AsyncIterator[None]:
     finally:
         app.vitals.stopping = True
         await close_rooms(app.rooms)
+        await close_traces()
 
 
 def _fail_readiness_on(number: int, vitals: health.Vitals) -> None:

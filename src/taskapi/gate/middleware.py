@@ -30,6 +30,7 @@ from taskapi.http.hardening import Hardened, Header
 from taskapi.http.headers import HTTP, headers_of
 from taskapi.http.problems import send_error
 from taskapi.kit.metrics import Instrument, Kind, Labels, Reading
+from taskapi.kit.tracing import spanned
 
 AUTHORIZATION = b"authorization"
 
@@ -38,7 +39,7 @@ class Entrance:
     """Wraps the router."""
 
     def __init__(self, router: Litestar, gate: Gate, callers: Callers, limits: Limits, responses: Responses) -> None:
-        self._router = router
+        self._router = spanned("router", router)
         self._routes = Routes(router)
         self._gate = gate
         self._callers = callers

@@ -1,4 +1,4 @@
-"""What belongs to the request in progress and everybody may ask for: its id."""
+"""What belongs to the request in progress: its id, which everybody may ask for, and its trace, if it has one."""
 
 import re
 
@@ -16,3 +16,9 @@ def request_id() -> str:
 def set_request_id(value: str) -> None:
     """Name the request in progress, in every log line about it too."""
     request.request_id.set(value)
+
+
+def set_trace(trace_id: str, span_id: str) -> None:
+    """Name the trace of the request in progress, in every log line about it."""
+    request.trace_id.set(trace_id)
+    request.span_id.set(span_id)

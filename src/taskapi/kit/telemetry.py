@@ -114,6 +114,8 @@ class Line(msgspec.Struct, kw_only=True, gc=False):
     logger: str
     level: Literal["info"] = "info"
     timestamp: datetime
+    trace_id: str | msgspec.UnsetType = msgspec.UNSET
+    span_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class FrequentLog:

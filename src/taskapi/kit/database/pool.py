@@ -26,6 +26,7 @@ from taskapi.kit.database.replicas import replicas_of, wanted
 from taskapi.kit.database.slow import SlowLog
 from taskapi.kit.database.stopwatch import Stopwatch
 from taskapi.kit.database.transaction import Around, Transaction, Unit
+from taskapi.kit.database.watched import watched
 from taskapi.kit.metrics import Distribution
 
 CONNECT_SECONDS = 5
@@ -92,7 +93,7 @@ class Database:
                 return
             connection = await self._acquire()
             try:
-                yield ReadConnection(connection, self.statements, self.stopwatch)
+                yield ReadConnection(watched(connection), self.statements, self.stopwatch)
             finally:
                 await self._pool.release(connection)
 
@@ -142,7 +143,7 @@ class Database:
 
     async def _begin(self, begin: str, around: Around) -> Unit:
         connection = await self._acquire()
-        transaction = Transaction(connection, self.statements, self.stopwatch, self._clock)
+        transaction = Transaction(watched(connection), self.statements, self.stopwatch, self._clock)
         unit = Unit(self._pool, connection, transaction, around)
         await unit.begin(begin)
         return unit

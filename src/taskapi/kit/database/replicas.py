@@ -21,6 +21,7 @@ from taskapi.kit.database.opening import connect
 from taskapi.kit.database.repeating import Repeating, ReplicaCounts, Turn
 from taskapi.kit.database.replica import LOOK_SECONDS, Replica, Report, State
 from taskapi.kit.database.stopwatch import Stopwatch
+from taskapi.kit.database.watched import watched
 from taskapi.kit.rounds import repeat
 from taskapi.kit.telemetry import logger
 
@@ -103,7 +104,7 @@ class Replicas:
             connection = await stack.enter_async_context(replica.lend(position))
             if connection is not None:
                 self.counts.replica += 1
-                reading = ReadConnection(connection, self._statements, self._stopwatch)
+                reading = ReadConnection(watched(connection), self._statements, self._stopwatch)
                 return Repeating(reading, replica, self.counts, turn_to_primary)
         if any(replica.state is State.IN_USE for replica in self._replicas):
             self.counts.lagging += 1

@@ -21,6 +21,7 @@ from taskapi.kit.database.connection import Connection, ReadConnection, Statemen
 from taskapi.kit.database.faults import Constraints, translated
 from taskapi.kit.database.naming import name_of
 from taskapi.kit.database.stopwatch import Stopwatch
+from taskapi.kit.database.watched import watched
 from taskapi.kit.request import request_id
 from taskapi.kit.telemetry import logger
 
@@ -129,6 +130,7 @@ class Unit:
         self.transaction = transaction
         self._pool = pool
         self._connection = connection
+        self._statements = watched(connection)
         self._around = around
 
     async def begin(self, statements: str) -> None:
@@ -136,7 +138,7 @@ class Unit:
         try:
             name = request_id.get()
             sql = f"{statements} /* request {name} */" if name else statements
-            await self._around.stopwatch.time(self._connection.execute(sql), "begin", _changed)
+            await self._around.stopwatch.time(self._statements.execute(sql), "begin", _changed)
         except BaseException:
             self._close()
             await self._release()
@@ -172,7 +174,7 @@ class Unit:
     async def _send_commit(self) -> None:
         """Send COMMIT. Where its outcome stays unknown the connection is closed and no hook runs, neither sort."""
         try:
-            if await self._around.stopwatch.time(self._connection.execute("COMMIT"), "commit", _changed) != "COMMIT":
+            if await self._around.stopwatch.time(self._statements.execute("COMMIT"), "commit", _changed) != "COMMIT":
                 raise RuntimeError("a statement failed, its error was hidden, and so the server rolled back")
         except BaseException as error:
             if getattr(error, "severity_en", None) == REFUSED:
@@ -190,7 +192,7 @@ class Unit:
 
     async def _rollback(self) -> None:
         try:
-            await self._connection.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
+            await self._statements.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
         except Exception:
             self._close()
         await self._release()
