@@ -70,7 +70,8 @@ async def repeat(
                 await work()
         except Exception as error:
             seconds = RETRY_SECONDS
-            logger("taskapi.backup").error("backup failed", reason=error, again_in_seconds=seconds)
+            reason = f"{type(error).__name__}: {error}"
+            logger("taskapi.backup").error("backup failed", reason=reason, again_in_seconds=seconds)
         await rest(seconds)
 
 

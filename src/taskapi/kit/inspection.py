@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from taskapi.kit.telemetry import logger
 
@@ -38,17 +37,19 @@ class Refused(Exception):
     """The folder, or what lies in its place, cannot be trusted."""
 
 
-def make_folder(port: int) -> Path:
-    """Make the folder of the processes that this one starts behind `port`; raises Refused if it is somebody else's.
+def folder_of(port: int) -> Path:
+    """Return where the processes behind `port` can be asked, for the user of this process."""
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    return base / f"task-api-{os.geteuid()}" / str(port)
 
-    What one left behind that was killed is cleared away. Others may listen on the same port, at other addresses.
-    """
-    base = _own(_base())
-    for left in base.glob(f"{port}-*"):
-        maker = left.name.rpartition("-")[2]
-        if maker.isdigit() and not psutil.pid_exists(int(maker)):
-            remove_folder(left)
-    folder = _own(base / f"{port}-{os.getpid()}")
+
+def make_folder(port: int) -> Path:
+    """Make that folder, or empty the one of a process that was killed; raises Refused if it is somebody else's."""
+    folder = folder_of(port)
+    for level in (folder.parent, folder):
+        with contextlib.suppress(FileExistsError):
+            level.mkdir(mode=0o700)
+        _check(level)
     _empty(folder)
     return folder
 
@@ -58,14 +59,6 @@ def remove_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):
         _empty(folder)
         folder.rmdir()
-
-
-def sockets_of(port: int) -> list[Path]:
-    """Return the sockets behind `port` that the user of this process may use: their own, and as root everybody's."""
-    bases = {_base()}
-    if os.geteuid() == 0:
-        bases |= {*Path(tempfile.gettempdir()).glob("task-api-*"), *Path("/run/user").glob("*/task-api-*")}
-    return sorted(path for base in bases for path in base.glob(f"{port}-*/*{SUFFIX}") if path.stem.isdigit())
 
 
 def ask(path: Path, question: Question, seconds: float = SECONDS) -> bytes:
@@ -97,7 +90,7 @@ class Inspection:
                 path = self._folder / f"{os.getpid()}{SUFFIX}"
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_QUESTION)
             except OSError as error:
-                logger("taskapi.inspection").warning("this process cannot be inspected", reason=error)
+                logger("taskapi.inspection").warning("this process cannot be inspected", reason=str(error))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -129,19 +122,12 @@ class Inspection:
         return b"" if answer is None else await answer(question)
 
 
-def _base() -> Path:
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"task-api-{os.geteuid()}"
-
-
 def _empty(folder: Path) -> None:
     for entry in folder.iterdir():
         entry.unlink(missing_ok=True)
 
 
-def _own(folder: Path) -> Path:
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
+def _check(folder: Path) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise Refused(f"{folder} is not a folder of this user's alone")
-    return folder

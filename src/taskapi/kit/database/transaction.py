@@ -19,10 +19,6 @@ from taskapi.kit.database import position
 from taskapi.kit.database.combination import Statement, combined
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
-from taskapi.kit.database.naming import name_of
-from taskapi.kit.database.stopwatch import Stopwatch
-from taskapi.kit.database.watched import watched
-from taskapi.kit.request import request_id
 from taskapi.kit.telemetry import logger
 
 Hook = Callable[["Transaction"], Awaitable[None]]
@@ -40,10 +36,8 @@ REFUSED = "ERROR"
 class Transaction(ReadConnection):
     """Runs statements that write. Made by `Database.transaction`, never by hand."""
 
-    def __init__(
-        self, connection: "Connection[Any]", counter: StatementCounter, stopwatch: Stopwatch, clock: Clock
-    ) -> None:
-        super().__init__(connection, counter, stopwatch)
+    def __init__(self, connection: "Connection[Any]", counter: StatementCounter, clock: Clock) -> None:
+        super().__init__(connection, counter)
         self._clock = clock
         self._events: list[outbox.Event] = []
         self._touched: dict[UUID, frozenset[str]] = {}
@@ -77,8 +71,9 @@ class Transaction(ReadConnection):
     async def execute(self, sql: str, *args: Any, seconds: float | None = None) -> int:
         """Run one statement and return how many rows it changed; `seconds` is its time limit if not the usual one."""
         self._counter.count += 1
-        answer = self._connection.execute(sql, *args, timeout=seconds)
-        return _changed(await self._stopwatch.time(answer, name_of(sql), _changed, sql, args))
+        status = await self._connection.execute(sql, *args, timeout=seconds)
+        last = status.rpartition(" ")[2]
+        return int(last) if last.isdigit() else 0
 
     def emit(self, event: outbox.Event) -> None:
         """Record something that happened; it is stored with the change and announced after the commit."""
@@ -130,15 +125,12 @@ class Unit:
         self.transaction = transaction
         self._pool = pool
         self._connection = connection
-        self._statements = watched(connection)
         self._around = around
 
     async def begin(self, statements: str) -> None:
         """Send BEGIN and what belongs to it; where that fails, or is cancelled, the connection is closed."""
         try:
-            name = request_id.get()
-            sql = f"{statements} /* request {name} */" if name else statements
-            await self._around.stopwatch.time(self._statements.execute(sql), "begin", _changed)
+            await self._connection.execute(statements)
         except BaseException:
             self._close()
             await self._release()
@@ -174,7 +166,7 @@ class Unit:
     async def _send_commit(self) -> None:
         """Send COMMIT. Where its outcome stays unknown the connection is closed and no hook runs, neither sort."""
         try:
-            if await self._around.stopwatch.time(self._statements.execute("COMMIT"), "commit", _changed) != "COMMIT":
+            if await self._connection.execute("COMMIT") != "COMMIT":
                 raise RuntimeError("a statement failed, its error was hidden, and so the server rolled back")
         except BaseException as error:
             if getattr(error, "severity_en", None) == REFUSED:
@@ -192,7 +184,7 @@ class Unit:
 
     async def _rollback(self) -> None:
         try:
-            await self._statements.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
+            await self._connection.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
         except Exception:
             self._close()
         await self._release()
@@ -205,12 +197,6 @@ class Unit:
 
     async def _release(self) -> None:
         await self._pool.release(self._connection)
-
-
-def _changed(status: str) -> int:
-    """Return how many rows a statement changed, from what the server says of it."""
-    last = status.rpartition(" ")[2]
-    return int(last) if last.isdigit() else 0
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
@@ -226,9 +212,8 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
 class Around:
     """What belongs to every transaction: the constraints' errors, and the hooks that other rooms hang on it."""
 
-    def __init__(self, constraints: Constraints, stopwatch: Stopwatch) -> None:
+    def __init__(self, constraints: Constraints) -> None:
         self.constraints = constraints
-        self.stopwatch = stopwatch
         self.notes_positions = False
         """Whether each transaction that touches something asks after its commit how far the log is."""
         self.at_last_statement: list[Callable[[Transaction], None]] = []
