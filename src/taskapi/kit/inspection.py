@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from taskapi.kit.telemetry import logger
 
@@ -37,19 +38,17 @@ class Refused(Exception):
     """The folder, or what lies in its place, cannot be trusted."""
 
 
-def folder_of(port: int) -> Path:
-    """Return where the processes behind `port` can be asked, for the user of this process."""
-    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    return base / f"task-api-{os.geteuid()}" / str(port)
-
-
 def make_folder(port: int) -> Path:
-    """Make that folder, or empty the one of a process that was killed; raises Refused if it is somebody else's."""
-    folder = folder_of(port)
-    for level in (folder.parent, folder):
-        with contextlib.suppress(FileExistsError):
-            level.mkdir(mode=0o700)
-        _check(level)
+    """Make the folder of the processes that this one starts behind `port`; raises Refused if it is somebody else's.
+
+    What one left behind that was killed is cleared away. Others may listen on the same port, at other addresses.
+    """
+    base = _own(Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"task-api-{os.geteuid()}")
+    for left in base.glob(f"{port}-*"):
+        maker = left.name.rpartition("-")[2]
+        if maker.isdigit() and not psutil.pid_exists(int(maker)):
+            remove_folder(left)
+    folder = _own(base / f"{port}-{os.getpid()}")
     _empty(folder)
     return folder
 
@@ -127,7 +126,11 @@ def _empty(folder: Path) -> None:
         entry.unlink(missing_ok=True)
 
 
-def _check(folder: Path) -> None:
+def _own(folder: Path) -> Path:
+    """Make a folder, or find it there as it was made."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise Refused(f"{folder} is not a folder of this user's alone")
+    return folder
