@@ -17,6 +17,11 @@ from taskapi.kit.parent import kept_from_workers
 
 SECONDS = 5
 MOST_AT_ONCE = 8
+"""Scrapes that are being answered."""
+
+MOST_CONNECTIONS = 64
+"""A thread each, for as long as a silent one may last."""
+
 PATH = "/metrics"
 
 Gather = Callable[[], Snapshot]
@@ -62,7 +67,19 @@ class Server(ThreadingHTTPServer):
     def __init__(self, settings: MetricSettings, gather: Gather) -> None:
         self.gather = gather
         self.places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._connections = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__((settings.metrics_host, settings.metrics_port), Handler)
+
+    def verify_request(self, *_: Any) -> bool:
+        """Take a connection, unless there are too many: it is closed then."""
+        return self._connections.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, from a thread of its own."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.release()
 
     def handle_error(self, *_: Any) -> None:
         """Say nothing: a scraper that went away harms nobody."""

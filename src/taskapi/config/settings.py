@@ -247,9 +247,7 @@ class MetricSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
     metrics_host: Annotated[str, Meta(description="Address of `/metrics`, which nobody outside should reach.")] = (
         "127.0.0.1"
     )
-    metrics_port: Annotated[int, Meta(ge=0, le=65535, description="Port of `/metrics`. `0`: nothing is measured.")] = (
-        9464
-    )
+    metrics_port: Annotated[int, Meta(ge=0, le=65535, description="Port of `/metrics`. `0`: there is none.")] = 9464
 
 
 class Settings(Struct, frozen=True, kw_only=True):
