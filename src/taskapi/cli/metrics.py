@@ -62,7 +62,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = True
-    request_queue_size = MOST_AT_ONCE
+    request_queue_size = MOST_CONNECTIONS
 
     def __init__(self, settings: MetricSettings, gather: Gather) -> None:
         self.gather = gather
