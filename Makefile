@@ -86,6 +86,9 @@ test-system: $(VENV)/development.stamp ## Break nginx's instances and servers un
 test-containers: $(VENV)/development.stamp ## Build the image and run the compose files; asks for a Docker engine
 	@$(bin)/python -m tests.deploy $(ARGS)
 
+# The workers of programs that tests start elsewhere look for both files.
+coverage: export COVERAGE_FILE := $(CURDIR)/.coverage
+coverage: export COVERAGE_RCFILE := $(CURDIR)/pyproject.toml
 coverage: $(VENV)/development.stamp ## Run the tests and demand 95 % of lines and of branches
 	@$(bin)/coverage erase
 	@$(bin)/coverage run -m pytest $(quick) $(ARGS)
