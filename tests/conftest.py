@@ -47,6 +47,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pgbouncer", action="store_true", help="let the house reach PostgreSQL through PgBouncer")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with whole programs: at the end idle test processes would take each other's, and start them once more."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/system/"))
+
+
 @pytest.fixture(scope="session")
 def addresses(servers: Servers, request: pytest.FixtureRequest) -> Iterator[DatabaseSettings]:
     """Where the house reaches its database, which is migrated."""

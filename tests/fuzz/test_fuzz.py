@@ -6,7 +6,7 @@ from tests.fuzz.campaign import Campaign, Extent
 from tests.fuzz.target import answers, failures, running_target
 
 SEED = 20_261_124
-EXTENT = Extent(examples=5, scenarios=12)
+EXTENT = Extent(examples=3, scenarios=8)
 AT_LEAST = 1_500
 
 
