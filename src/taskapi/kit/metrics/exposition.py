@@ -6,9 +6,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar as Shown
 
 from taskapi.kit.metrics import native
-from taskapi.kit.metrics.families import Family, Histogram, Kind, Snapshot
+from taskapi.kit.metrics.families import Exemplar, Family, Histogram, Kind, Snapshot
 from taskapi.kit.metrics.instruments import BOUNDS, FIRST_POWER, SCHEMA
 
 CLASSIC_POWERS = range(-14, 5)
@@ -52,6 +53,14 @@ def _histograms(family: Family) -> Metric:
     return shown
 
 
-def _buckets(histogram: Histogram) -> Iterator[tuple[str, float]]:
-    for end, count in native.cumulative(histogram, CLASSIC):
-        yield "+Inf" if end is None else repr(BOUNDS[end]), count
+def _buckets(histogram: Histogram) -> Iterator[tuple[str, float] | tuple[str, float, Shown]]:
+    for end, count, exemplar in native.cumulative(histogram, CLASSIC):
+        yield (_bound(end), count) if exemplar is None else (_bound(end), count, _shown(exemplar))
+
+
+def _bound(end: int | None) -> str:
+    return "+Inf" if end is None else repr(BOUNDS[end])
+
+
+def _shown(exemplar: Exemplar) -> Shown:
+    return Shown({"trace_id": exemplar.trace_id}, exemplar.value, exemplar.moment)

@@ -24,6 +24,15 @@ class Kind(Enum):
     LEAST = "least"
 
 
+class Exemplar(msgspec.Struct, frozen=True, array_like=True):
+    """A request that stands for others in its bucket."""
+
+    trace_id: str
+    value: float
+    moment: float
+    """Seconds since 1970."""
+
+
 class Histogram(msgspec.Struct, array_like=True):
     """How often something took how long."""
 
@@ -32,6 +41,9 @@ class Histogram(msgspec.Struct, array_like=True):
 
     counts: dict[int, int] = {}
     """By number of the bucket, empty ones left out; see `instruments.BOUNDS`."""
+
+    exemplars: dict[int, Exemplar] = {}
+    """The latest one of each bucket."""
 
     @property
     def count(self) -> int:
@@ -88,7 +100,10 @@ def _add_values(known: Family, values: Mapping[Labels, float]) -> None:
 
 def _add_histograms(known: dict[Labels, Histogram], histograms: Mapping[Labels, Histogram]) -> None:
     for labels, histogram in histograms.items():
-        into = known.setdefault(labels, Histogram(0.0, {}))
+        into = known.setdefault(labels, Histogram(0.0, {}, {}))
         into.total += histogram.total
         for bucket, count in histogram.counts.items():
             into.counts[bucket] = into.counts.get(bucket, 0) + count
+        for bucket, exemplar in histogram.exemplars.items():
+            if bucket not in into.exemplars or into.exemplars[bucket].moment < exemplar.moment:
+                into.exemplars[bucket] = exemplar

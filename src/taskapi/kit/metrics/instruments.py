@@ -5,11 +5,11 @@ doubling: those of a Prometheus native histogram (schema 3), of which the classi
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import structs
 
-from taskapi.kit.metrics.families import Family, Histogram, Kind, Labels, Snapshot
+from taskapi.kit.metrics.families import Exemplar, Family, Histogram, Kind, Labels, Snapshot
 
 SCHEMA = 3
 """Of the native histogram: 2 ** SCHEMA buckets to each doubling."""
@@ -25,6 +25,27 @@ BOUNDS: tuple[float, ...] = tuple(
 MOST_SERIES = 2_000
 OTHER = "other"
 """What the labels say of whatever has no series left."""
+
+
+class Counter:
+    """Counts, for each combination of labels."""
+
+    def __init__(self, name: str, meaning: str, labels: Labels = (), known: Iterable[Labels] = ()) -> None:
+        """Those of `known` are there from the start, at zero."""
+        self.head = Family(name, meaning, labels, Kind.COUNTER)
+        self._values = dict.fromkeys(known if labels else [()], 0)
+
+    def add(self, labels: Labels = (), amount: int = 1) -> None:
+        """Count."""
+        try:
+            self._values[labels] += amount
+        except KeyError:
+            labels = _bounded(labels, self._values)
+            self._values[labels] = self._values.get(labels, 0) + amount
+
+    def family(self) -> Family:
+        """Return what was counted."""
+        return structs.replace(self.head, values=dict(self._values))
 
 
 class Distribution:
@@ -44,6 +65,11 @@ class Distribution:
         """Take one duration."""
         self.series(labels).add(seconds)
 
+    def mark(self, seconds: float, labels: Labels, exemplar: Exemplar) -> None:
+        """Have a trace stand for a duration that was taken."""
+        if (series := self._series.get(labels)) is not None:
+            series.exemplars[bisect_left(BOUNDS, seconds)] = exemplar
+
     def family(self) -> Family:
         """Return what was taken."""
         histograms = {labels: series.histogram() for labels, series in self._series.items()}
@@ -53,11 +79,12 @@ class Distribution:
 class Series:
     """The durations under one combination of labels."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("counts", "exemplars", "total")
 
     def __init__(self) -> None:
         self.total = 0.0
         self.counts = [0] * (len(BOUNDS) + 1)
+        self.exemplars: dict[int, Exemplar] = {}
 
     def add(self, seconds: float) -> None:
         """Take one."""
@@ -67,7 +94,7 @@ class Series:
     def histogram(self) -> Histogram:
         """Return all that were taken."""
         counts = {bucket: count for bucket, count in enumerate(self.counts) if count}
-        return Histogram(self.total, counts)
+        return Histogram(self.total, counts, dict(self.exemplars))
 
 
 class Reading:
@@ -91,7 +118,7 @@ class Reading:
         return structs.replace(self.head, values={(): found} if isinstance(found, int | float) else dict(found))
 
 
-Instrument = Distribution | Reading
+Instrument = Counter | Distribution | Reading
 """Anything that shows one family."""
 
 

@@ -6,7 +6,7 @@ prometheus-client does not write it. A message is a row of fields, each a number
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from taskapi.kit.metrics.families import Family, Histogram, Kind, Labels, Snapshot
+from taskapi.kit.metrics.families import Exemplar, Family, Histogram, Kind, Labels, Snapshot
 from taskapi.kit.metrics.instruments import BOUNDS, FIRST_POWER, SCHEMA
 
 MEDIA_TYPE = "application/vnd.google.protobuf"
@@ -14,6 +14,7 @@ CONTENT_TYPE = f"{MEDIA_TYPE}; proto=io.prometheus.client.MetricFamily; encoding
 
 COUNTER, GAUGE, HISTOGRAM = 0, 1, 4
 VARINT, FIXED, LENGTH = 0, 1, 2
+NANOSECONDS = 1_000_000_000
 OFFSET = FIRST_POWER << SCHEMA
 """Number of the native bucket that ends where ours of number zero does."""
 
@@ -23,15 +24,20 @@ def encoded(snapshot: Snapshot, classic: Sequence[int]) -> bytes:
     return b"".join(_delimited(_family(family, classic)) for family in snapshot)
 
 
-def cumulative(histogram: Histogram, ends: Sequence[int]) -> Iterator[tuple[int | None, int]]:
+def cumulative(histogram: Histogram, ends: Sequence[int]) -> Iterator[tuple[int | None, int, Exemplar | None]]:
     """Yield for each of these buckets, and a last one without an end, how many values lie before its end."""
     waiting = sorted(histogram.counts.items())
     before, position = 0, 0
-    for end in (*ends, None):
+    for end, begin in zip((*ends, None), (-1, *ends), strict=True):
         while position < len(waiting) and (end is None or waiting[position][0] <= end):
             before += waiting[position][1]
             position += 1
-        yield end, before
+        yield end, before, _latest(histogram.exemplars, begin, end)
+
+
+def _latest(exemplars: Mapping[int, Exemplar], begin: int, end: int | None) -> Exemplar | None:
+    inside = [found for bucket, found in exemplars.items() if begin < bucket and (end is None or bucket <= end)]
+    return max(inside, key=lambda exemplar: exemplar.moment, default=None)
 
 
 def _family(family: Family, classic: Sequence[int]) -> bytes:
@@ -55,10 +61,11 @@ def _histogram(histogram: Histogram, classic: Sequence[int]) -> bytes:
     head = _number(1, histogram.count) + _double(2, histogram.total)
     buckets = (
         _message(3, _number(1, count) + _double(2, float("inf") if end is None else BOUNDS[end]))
-        for end, count in cumulative(histogram, classic)
+        for end, count, _ in cumulative(histogram, classic)
     )
     zero = _double(6, BOUNDS[0]) + _number(7, histogram.counts.get(0, 0))
-    return b"".join((head, *buckets, _number(5, _zigzag(SCHEMA)), zero, _spans(histogram.counts)))
+    exemplars = (_message(16, _exemplar(exemplar)) for exemplar in histogram.exemplars.values())
+    return b"".join((head, *buckets, _number(5, _zigzag(SCHEMA)), zero, _spans(histogram.counts), *exemplars))
 
 
 def _spans(counts: Mapping[int, int]) -> bytes:
@@ -77,6 +84,12 @@ def _spans(counts: Mapping[int, int]) -> bytes:
         return _message(12, _number(1, 0) + _number(2, 0))
     shown = b"".join(_message(12, _number(1, _zigzag(offset)) + _number(2, length)) for offset, length in spans)
     return shown + _message(13, b"".join(deltas))
+
+
+def _exemplar(exemplar: Exemplar) -> bytes:
+    seconds, nanoseconds = divmod(int(exemplar.moment * NANOSECONDS), NANOSECONDS)
+    moment = _number(1, seconds) + _number(2, nanoseconds)
+    return _labels([("trace_id", exemplar.trace_id)]) + _double(2, exemplar.value) + _message(3, moment)
 
 
 def _labels(pairs: Iterable[tuple[str, str]]) -> bytes:
