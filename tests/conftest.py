@@ -19,6 +19,7 @@ from taskapi.config import (
     Settings,
     TaskSettings,
 )
+from taskapi.kit.database.naming import UNNAMED
 from taskapi.kit.telemetry import configure_logs
 from tests.house import House, quick_auth, serving
 from tests.people import Client
@@ -57,10 +58,10 @@ def addresses(servers: Servers, request: pytest.FixtureRequest) -> Iterator[Data
     """Where the house reaches its database, which is migrated."""
     url = servers.create_migrated_database()
     if not request.config.getoption("--pgbouncer"):
-        yield DatabaseSettings(url=Secret(url))
+        yield DatabaseSettings(url=Secret(url), slow_statement_ms=0)  # a busy machine is no fault
         return
     with pgbouncer(url, size=POOLED) as pooled:
-        yield DatabaseSettings(url=Secret(pooled), direct_url=Secret(url))
+        yield DatabaseSettings(url=Secret(pooled), direct_url=Secret(url), slow_statement_ms=0)
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +86,12 @@ def house(settings: Settings) -> Iterator[House]:
     configure_logs(settings.logs)
     with serving(settings) as running:
         yield running
+        assert UNNAMED not in statements(running), "a statement without a name was run"
+
+
+def statements(house: House) -> set[str]:
+    """Return the names of the statements that a house has run."""
+    return {name for (name,) in house.rooms.database.stopwatch.durations.family().histograms}
 
 
 @pytest.fixture

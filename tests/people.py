@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from tests.privacy import keep_private
+
 _number = itertools.count(1)
 _lock = threading.Lock()
 
@@ -32,6 +34,7 @@ class Client(httpx.Client):
         self.name = name
         self.email = email or f"{name}-{secrets.token_hex(6)}@example.org"
         self.password = password or f"{secrets.token_urlsafe(12)}-aA1"
+        keep_private(self.email, self.password)
         body = {"email": self.email, "password": self.password, "name": name}
         answer = self.post("/api/auth/register", json=body)
         if answer.status_code == 201:
@@ -43,6 +46,7 @@ class Client(httpx.Client):
         answer = self.post("/api/auth/login", json={"email": self.email, "password": self.password})
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["token"]
+        keep_private(self.token)
         self.id = answer.json()["user"]["id"]
         self.headers["Authorization"] = f"Bearer {self.token}"
         return self
@@ -55,6 +59,7 @@ class Client(httpx.Client):
 
     def task(self, title: str = "Buy milk", **fields: Any) -> dict[str, Any]:
         """Create a task and return it."""
+        keep_private(title)
         answer = self.post("/api/tasks", json={"title": title, **fields})
         assert answer.status_code == 201, answer.text
         task: dict[str, Any] = answer.json()

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from taskapi.cli import backup, cache, doctor, migrate, openapi, restore, seed, serve, users, worker
+from taskapi.cli import (
+    backup,
+    cache,
+    debug,
+    doctor,
+    log_level,
+    migrate,
+    openapi,
+    restore,
+    seed,
+    serve,
+    users,
+    worker,
+)
 
 app = typer.Typer(
     name="task-api",
@@ -24,6 +37,8 @@ app.command()(backup.backup)
 app.command()(restore.restore)
 app.command()(seed.seed)
 app.command()(doctor.doctor)
+app.command()(log_level.log_level)
+app.command()(debug.debug)
 app.command()(openapi.openapi)
 
 

@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from math import ceil
 from typing import Any
 
 from litestar import Litestar, Router
@@ -16,6 +15,7 @@ from litestar.types import ASGIApp
 
 from taskapi import services
 from taskapi.config import Settings, load
+from taskapi.contracts import audit
 from taskapi.errors import Error
 from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
@@ -37,6 +37,7 @@ from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
 from taskapi.kit.collector import prepare_collector
 from taskapi.kit.database import Database
+from taskapi.kit.debugging import Debugging
 from taskapi.kit.embedded.external import check_addresses
 from taskapi.kit.inspection import Inspection, Question
 from taskapi.kit.metrics import Instrument, Reading
@@ -44,10 +45,12 @@ from taskapi.kit.metrics.gathering import encoded
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
-from taskapi.kit.telemetry import configure_logs
+from taskapi.kit.telemetry import answer_level, configure_logs, tell_of_failed_task
 from taskapi.kit.tokens import Tokens
+from taskapi.kit.tracing import close_traces, configure_traces
 from taskapi.measures import Measures
 from taskapi.resources import Resources
+from taskapi.vitals import vitals_of
 from taskapi.worker import all_jobs, working
 
 VERSION = version("task-api")
@@ -61,29 +64,17 @@ class App(Edge):
 
     def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
         self.rooms = open_rooms(settings, clock)
-        self.vitals = health.Vitals(clock, self._ask_database, self.rooms.redis.ping, self._replicas)
+        audit.tell_all_from(self.rooms.database)
         self.awaiting = Awaiting(settings.server.request_timeout)
         self.router = tell_all_methods(_router(self))
         self.entrance = _entrance(self)
+        self.vitals = vitals_of(self.rooms, VERSION, self.entrance.is_administrator)
         is_measured = settings.metrics.metrics_port != 0
-        super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured)
+        sample = settings.logs.log_sample / 100
+        super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured, sample=sample)
+        self.debugging = Debugging(lambda: self.inside)
         self.measures = Measures(self.rooms, VERSION)
         self.measures.add(*_of_requests(self))
-
-    async def _ask_database(self) -> None:
-        async with self.rooms.database.read() as connection:
-            await connection.fetch_value("SELECT 1")
-
-    def _replicas(self) -> list[health.Replica]:
-        return [
-            health.Replica(
-                state="used" if report.in_use else "unused",
-                latency_ms=ceil(report.latency * 1000),
-                lag_seconds=ceil(report.seconds_behind),
-                lag_bytes=report.bytes_behind,
-            )
-            for report in self.rooms.database.replicas.reports
-        ]
 
 
 def create() -> App:
@@ -91,6 +82,7 @@ def create() -> App:
     settings = load()
     check_addresses(settings)
     configure_logs(settings.logs)
+    configure_traces(VERSION)
     app = App(settings)
     prepare_collector()
     return app
@@ -189,7 +181,8 @@ def _inspection(app: App) -> Inspection:
     async def answer_metrics(_: Question) -> bytes:
         return measured()
 
-    return Inspection({"metrics": answer_metrics}, measured)
+    answers = {"metrics": answer_metrics, "log-level": answer_level, "debug": app.debugging.answer}
+    return Inspection(answers, measured)
 
 
 @asynccontextmanager
@@ -198,16 +191,19 @@ async def _running(app: App) -> AsyncIterator[None]:
     app.rooms.database.replicas.open()
     await app.rooms.gate.open()
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
+    asyncio.get_running_loop().set_exception_handler(tell_of_failed_task)
     try:
-        async with (
-            working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()),
-            app.measures.taken(),
-            _inspection(app),
-        ):
-            yield
+        with app.debugging.watching():
+            async with (
+                working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()),
+                app.measures.taken(),
+                _inspection(app),
+            ):
+                yield
     finally:
         app.vitals.stopping = True
         await close_rooms(app.rooms)
+        await close_traces()
 
 
 def _fail_readiness_on(number: int, vitals: health.Vitals) -> None:

@@ -12,6 +12,7 @@ from taskapi.gate.counts import Counts
 from taskapi.kit.database import Report
 from taskapi.kit.metrics import Distribution, Instrument, Instruments, Kind, Labels, Reading
 from taskapi.kit.metrics.machine import note_lag, pauses_noted, process_readings
+from taskapi.kit.telemetry import dropped_lines
 from taskapi.resources import Resources
 
 
@@ -28,7 +29,7 @@ class Measures:
         )
         self.instruments.add(self.pauses, self.lag, *process_readings())
         self.instruments.add(*_gate(rooms.gate.counts, lambda: rooms.gate.serves, lambda: rooms.gate.is_cut_off))
-        self.instruments.add(*_database(rooms), *_replicas(rooms))
+        self.instruments.add(_outbox(rooms), *_database(rooms), *_replicas(rooms), *_logs())
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
@@ -55,6 +56,10 @@ def _by(name: str, meaning: str, label: str, read: Callable[[], Mapping[str, flo
     )
 
 
+def _logs() -> Iterator[Instrument]:
+    yield _total("log_lines_dropped", "Log lines given up because nobody read them.", dropped_lines)
+
+
 def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], bool]) -> Iterator[Instrument]:
     yield _total("cache_stale_refused", "Answers held in memory that a write had outdated.", lambda: counts.outdated)
     yield _total("cache_bypasses_writing", "Reads while a write of theirs was under way.", lambda: counts.writes_seen)
@@ -70,6 +75,15 @@ def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], b
     yield Reading("gate_cut_off", "Processes that do without Redis.", lambda: float(is_cut_off()))
 
 
+def _outbox(rooms: Resources) -> Instrument:
+    return Reading(
+        "outbox_waiting_seconds",
+        "Age of the oldest row of the outbox that nobody announced.",
+        lambda: rooms.gate.oldest_waiting,
+        kind=Kind.MOST,
+    )
+
+
 def _database(rooms: Resources) -> Iterator[Instrument]:
     database = rooms.database
 
@@ -81,7 +95,7 @@ def _database(rooms: Resources) -> Iterator[Instrument]:
     yield Reading("db_pool_limit", "Connections that the pool may open.", lambda: database.use.limit)
     yield Reading("db_pool_waiting", "Requests that wait for a connection.", lambda: database.use.waiting)
     yield database.waits
-    yield _total("db_statements", "SQL statements run.", lambda: database.statements.count)
+    yield database.stopwatch.durations
     yield Reading("password_pool_waiting", "Passwords being hashed or waiting.", lambda: rooms.passwords.waiting)
     yield rooms.passwords.durations
 

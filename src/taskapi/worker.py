@@ -28,7 +28,7 @@ LARGEST_SKEW = timedelta(minutes=5)
 
 ROWS_AT_ONCE = 1000
 PURGE_OUTBOX = """
-DELETE FROM outbox WHERE id = ANY (ARRAY(
+DELETE /* outbox.purge */ FROM outbox WHERE id = ANY (ARRAY(
     SELECT id FROM outbox WHERE created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ))
 """
@@ -76,7 +76,7 @@ def _in_time(job: Job) -> Job:
 
 async def _clock_is_right(rooms: Resources, job: Job) -> bool:
     async with rooms.database.read() as connection:
-        ahead: timedelta = rooms.clock() - await connection.fetch_value("SELECT clock_timestamp()")
+        ahead: timedelta = rooms.clock() - await connection.fetch_value("SELECT /* worker.clock */ clock_timestamp()")
     if abs(ahead) <= LARGEST_SKEW:
         return True
     logger("taskapi.worker").warning(

@@ -80,8 +80,8 @@ def test_a_failure_is_logged_each_time_and_tried_again_soon() -> None:
         runs = days.pass_by()
     retry = timedelta(seconds=RETRY_SECONDS)
     assert runs[:4] == [timedelta(0), retry, 2 * retry, 2 * retry + 24 * HOUR]
-    told = {"event": "backup failed", "log_level": "error", "reason": "OSError: no room"}
-    assert [told | {"again_in_seconds": RETRY_SECONDS}] * 2 == logs
+    told = {"event": "backup failed", "log_level": "error", "again_in_seconds": RETRY_SECONDS}
+    assert [{**line, "reason": str(line["reason"])} for line in logs] == [told | {"reason": "no room"}] * 2
 
 
 def test_a_folder_that_cannot_be_read_is_a_failure_like_any_other() -> None:
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_read_is_a_failure_like_any_other() -> None:
 
     with capture_logs() as logs, pytest.raises(Ended):
         asyncio.run(repeat(days.work, unreadable, 24 * HOUR, lambda: days.now, days.rest))
-    assert "PermissionError: not yours" in logs[0]["reason"]
+    assert isinstance(logs[0]["reason"], PermissionError)
     assert set(days.rests) == {RETRY_SECONDS}
 
 

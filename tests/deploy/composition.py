@@ -14,9 +14,15 @@ DEVELOPMENT = ROOT / "docker-compose.dev.yml"
 SCALE = ROOT / "docker-compose.scale.yml"
 TLS = ROOT / "nginx" / "docker-compose.tls.yml"
 PROMOTED = ROOT / "postgres" / "docker-compose.promoted.yml"
-FILES = (BASE, DEVELOPMENT, SCALE, TLS, PROMOTED)
+MONITORING = ROOT / "monitoring" / "docker-compose.monitoring.yml"
+FILES = (BASE, DEVELOPMENT, SCALE, TLS, PROMOTED, MONITORING)
 
-SECRETS = {"DB_PASSWORD": "0123456789abcdef", "JWT_SECRET": "0123456789abcdef" * 3, "TLS_CERTIFICATES": "/certificates"}
+SECRETS = {
+    "DB_PASSWORD": "0123456789abcdef",
+    "JWT_SECRET": "0123456789abcdef" * 3,
+    "TLS_CERTIFICATES": "/certificates",
+    "GRAFANA_PASSWORD": "0123456789abcdef",
+}
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 Tree = dict[str, Any]

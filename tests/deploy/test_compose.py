@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 
 from taskapi.__main__ import app as program
 from taskapi.backup.keeping import RETRY_SECONDS
+from taskapi.config import variables
 from tests.deploy.composition import (
     BASE,
     DEVELOPMENT,
     FILES,
+    MONITORING,
     PROMOTED,
     SCALE,
     SECRETS,
@@ -27,15 +29,21 @@ from tests.deploy.composition import (
     seconds,
     services,
 )
+from tests.monitoring.prometheus import CONFIGURATION
 
-PRODUCTION = services(BASE, SCALE, TLS)
+PRODUCTION = services(BASE, SCALE, TLS, MONITORING)
 WRITABLE = {
     "postgres": "/var/lib/postgresql",
     "postgres-replica": "/var/lib/postgresql",
     "redis": "/data",
     "backup": "/backups",
+    "prometheus": "/prometheus",
+    "grafana": "/var/lib/grafana",
 }
 """Where a service keeps what must outlive it."""
+
+WATCHED = {"app", "prometheus", "grafana"}
+"""Who is in the network of the metrics."""
 
 POOL, MOST_INSTANCES = 10, 10
 WITHIN = "--newest-within"
@@ -73,7 +81,17 @@ def test_the_specification_refuses_a_mistake() -> None:
 
 
 @pytest.mark.parametrize(
-    "files", [(BASE,), (DEVELOPMENT,), (BASE, SCALE), (BASE, TLS), (BASE, SCALE, TLS), (BASE, SCALE, PROMOTED)], ids=str
+    "files",
+    [
+        (BASE,),
+        (DEVELOPMENT,),
+        (BASE, SCALE),
+        (BASE, TLS),
+        (BASE, SCALE, TLS),
+        (BASE, SCALE, PROMOTED),
+        (BASE, SCALE, MONITORING),
+    ],
+    ids=str,
 )
 def test_compose_reads_what_is_meant(files: tuple[Path, ...]) -> None:
     command = [*compose(), *(part for path in files for part in ("-f", str(path))), "config", "--quiet"]
@@ -81,15 +99,32 @@ def test_compose_reads_what_is_meant(files: tuple[Path, ...]) -> None:
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("secret", ["DB_PASSWORD", "JWT_SECRET"])
+@pytest.mark.parametrize("secret", ["DB_PASSWORD", "JWT_SECRET", "GRAFANA_PASSWORD"])
 def test_a_secret_has_no_default(secret: str) -> None:
     given = {name: value for name, value in SECRETS.items() if name != secret}
     with pytest.raises(Unset, match=secret):
-        load(BASE, variables=given)
+        load(BASE, MONITORING, variables=given)
 
 
-def test_nothing_but_nginx_is_published() -> None:
-    assert {name for name, service in PRODUCTION.items() if "ports" in service} == {"nginx"}
+def test_nothing_but_nginx_is_published_and_grafana_to_this_machine_only() -> None:
+    published = {name: service["ports"] for name, service in PRODUCTION.items() if "ports" in service}
+    assert published.pop("nginx")
+    assert published == {"grafana": ["127.0.0.1:3001:3000"]}
+
+
+def test_metrics_are_read_in_a_network_of_their_own_without_a_way_out() -> None:
+    assert load(MONITORING)["networks"]["watched"] == {"internal": True}
+    assert {name for name, service in PRODUCTION.items() if "watched" in service["networks"]} == WATCHED
+    assert PRODUCTION["prometheus"]["networks"] == ["watched"]
+    shown = {name for name, service in PRODUCTION.items() if "TASK_API_METRICS_HOST" in service.get("environment", {})}
+    assert shown == {"app"}
+
+
+def test_prometheus_looks_for_the_instances_where_they_show_their_metrics() -> None:
+    (job,) = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+    port = next(variable.default for variable in variables() if variable.name == "TASK_API_METRICS_PORT")
+    assert (found["names"], str(found["port"])) == (["app"], port)
 
 
 def test_development_listens_to_this_machine_only() -> None:
@@ -101,7 +136,8 @@ def test_the_servers_of_the_data_cannot_be_reached_from_nginx() -> None:
     networks = load(BASE)["networks"]
     assert networks["data"] == {"internal": True}
     assert PRODUCTION["nginx"]["networks"] == ["edge"]
-    assert all(service["networks"] == ["data"] for name, service in PRODUCTION.items() if name not in ("nginx", "app"))
+    servers = PRODUCTION.keys() - {"nginx"} - WATCHED
+    assert all(PRODUCTION[name]["networks"] == ["data"] for name in servers)
 
 
 @pytest.mark.parametrize("name", sorted(PRODUCTION))
@@ -157,7 +193,7 @@ def test_the_program_knows_what_the_backup_service_asks_of_it(part: str) -> None
 
 
 def test_data_is_kept_in_named_volumes() -> None:
-    volumes = load(BASE, SCALE)["volumes"].keys()
+    volumes = load(BASE, SCALE, MONITORING)["volumes"].keys()
     for name, folder in WRITABLE.items():
         kept = [volume.partition(":")[0] for volume in PRODUCTION[name]["volumes"] if volume.endswith(f":{folder}")]
         assert kept, name
@@ -221,4 +257,4 @@ def test_files_that_are_mounted_exist() -> None:
         if volume.startswith("./")
     ]
     assert mounted
-    assert all((BASE.parent / path).is_file() for path in mounted)
+    assert all((BASE.parent / path).exists() for path in mounted)

@@ -16,9 +16,9 @@ PACKAGE = re.compile(r"^([a-z][\w.-]*)(?:\[.*\])?==", re.MULTILINE)
 PARENT = re.compile(r"^ +# +(?:via )?([a-z][\w-]*(?: \(pyproject\.toml(?::build)?\))?)$", re.MULTILINE)
 
 
-def wanted_by() -> dict[str, set[str]]:
+def wanted_by(lock: str = "requirements.lock") -> dict[str, set[str]]:
     """Return for each package of the lock who wants it, as the lock says itself."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    text = (ROOT / lock).read_text(encoding="utf-8")
     blocks = re.split(r"\n(?=[a-z])", text)
     return {PACKAGE.findall(block)[0]: set(PARENT.findall(block)) - {"via"} for block in blocks}
 
@@ -62,6 +62,14 @@ def test_what_makes_up_examples_is_left_out_and_not_missed() -> None:
 
 def test_what_builds_the_wheel_is_left_out() -> None:
     assert named("BUILDERS") == only_for("hatchling")
+
+
+def test_an_image_that_sends_traces_lacks_nothing_that_they_want() -> None:
+    wanted = wanted_by("requirements-otel.lock")
+    left_out = named("SERVERS") | named("EXAMPLES") | named("BUILDERS")
+    missed = {name for name in left_out if {who for who in wanted[name] if "pyproject" not in who} - left_out}
+    assert wanted.keys() > wanted_by().keys()
+    assert not missed, "the lock says who wants them"
 
 
 def test_the_image_has_the_version_of_the_program() -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from taskapi.gate import store
 from taskapi.kit import outbox
 from tests.gate.conftest import Start
 from tests.gate.processes import Process, Somebody
@@ -180,3 +181,38 @@ async def test_people_whom_nobody_knows_yet_can_join_without_redis(process: Proc
             assert (await process.ask(newcomer)).principal is not None
     finally:
         valkey.resume()
+
+
+async def test_the_age_of_what_nobody_announced_is_known_until_somebody_does(
+    process: Process, ada: Somebody, watcher: "asyncpg.Connection[asyncpg.Record]", valkey: Valkey
+) -> None:
+    async def is_old() -> bool:
+        return 60 <= process.gate.oldest_waiting < 120
+
+    async def is_done() -> bool:
+        return process.gate.oldest_waiting == 0
+
+    await until(is_done, 20)
+    valkey.pause()
+    try:
+        await _crashed_write(watcher, ada)
+        await watcher.execute("UPDATE outbox SET created_at = now() - interval '1 minute' WHERE announced_at IS NULL")
+        await until(is_old, 20)
+    finally:
+        valkey.resume()
+    await until(is_done, 20)
+
+
+@pytest.mark.parametrize("statement", [store.READ, store.CLOSE])
+async def test_that_age_is_found_in_an_index_however_many_rows_were_announced(
+    watcher: "asyncpg.Connection[asyncpg.Record]", statement: str
+) -> None:
+    await watcher.execute(
+        "INSERT INTO outbox (id, user_id, event, payload, fields, announced_at) "
+        "SELECT gen_random_uuid(), gen_random_uuid(), 'x', '{}', '{}', now() FROM generate_series(1, 5000)"
+    )
+    await watcher.execute("ANALYZE outbox")
+    closing = [timedelta()] if statement == store.CLOSE else []
+    plan = "\n".join(row[0] for row in await watcher.fetch(f"EXPLAIN {statement}", *closing))
+    assert "Index Only Scan using outbox_unannounced" in plan
+    assert "Seq Scan on outbox" not in plan

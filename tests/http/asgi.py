@@ -83,7 +83,12 @@ class Sender:
         await asyncio.Event().wait()
 
 
-def scope_of(method: str, target: str, headers: dict[str, str] | list[tuple[str, str]]) -> Scope:
+STRANGER = "192.0.2.1"
+
+
+def scope_of(
+    method: str, target: str, headers: dict[str, str] | list[tuple[str, str]], client: str = STRANGER
+) -> Scope:
     """Describe a request as an HTTP server does."""
     path, _, query = target.partition("?")
     pairs = headers.items() if isinstance(headers, dict) else headers
@@ -100,7 +105,7 @@ def scope_of(method: str, target: str, headers: dict[str, str] | list[tuple[str,
             "query_string": query.encode(),
             "root_path": "",
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
-            "client": ("192.0.2.1", 5000),
+            "client": (client, 5000),
             "server": ("127.0.0.1", 3000),
             "state": {},
             "extensions": {},
@@ -115,12 +120,13 @@ async def ask(
     *,
     headers: dict[str, str] | list[tuple[str, str]] | None = None,
     body: bytes | Sender = b"",
+    client: str = STRANGER,
 ) -> Answer:
     """Send one request and return the answer."""
     answer = Answer()
     sender = body if isinstance(body, Sender) else Sender([body])
     async with asyncio.timeout(10):
-        await app(scope_of(method, target, headers or {}), sender.listening(answer), answer.take)
+        await app(scope_of(method, target, headers or {}, client), sender.listening(answer), answer.take)
     return answer
 
 

@@ -216,6 +216,38 @@ async def test_the_access_log_tells_the_route_and_keeps_what_is_private(app: Edg
     assert "a" * 32 not in lines.text
 
 
+async def answering(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the status, after the seconds, that the path names; 0 is no answer."""
+    _, status, seconds = scope["path"].split("/")
+    await asyncio.sleep(float(seconds))
+    if int(status):
+        await send({"type": "http.response.start", "status": int(status), "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def test_of_successes_a_share_is_written_and_of_everything_else_all() -> None:
+    edge = Edge(answering, ServerSettings(), sample=0)
+    with logged() as lines:
+        for target in ("/200/0", "/304/0", "/400/0", "/404/0", "/500/0", "/0/0", "/200/1.1"):
+            await ask(edge, "GET", target)
+    assert [entry["status"] for entry in lines.events("request")] == [400, 404, 500, 0, 200]
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(1.0, 400, 400), (0.5, 120, 280), (0.01, 0, 40)])
+async def test_the_share_is_that_of_the_setting(share: float, least: int, most: int) -> None:
+    edge = Edge(answering, ServerSettings(), sample=share)
+    with logged() as lines:
+        for _ in range(400):
+            await ask(edge, "GET", "/200/0")
+    assert least <= len(lines.events("request")) <= most
+
+
+async def test_a_method_that_nobody_knows_is_not_written_as_it_came() -> None:
+    with logged() as lines:
+        await ask(Edge(answering, ServerSettings()), "HUNTER2", "/405/0")
+    assert lines.events("request")[0]["method"] == "other"
+
+
 async def test_what_is_no_request_goes_straight_through() -> None:
     seen: list[Any] = []
 

@@ -10,6 +10,7 @@ from taskapi.http.health import Vitals
 from taskapi.kit.clock import system_clock
 from tests.http.asgi import Answer, ask
 from tests.http.toy import Rooms, toy
+from tests.kit.patience import until
 
 pytestmark = pytest.mark.anyio
 Check = Callable[[], Awaitable[object]]
@@ -32,6 +33,11 @@ async def overloaded() -> None:
 async def silent() -> None:
     """Find nothing, ever."""
     await asyncio.Event().wait()
+
+
+async def answered(looks: list[str]) -> bool:
+    """Say whether somebody has looked."""
+    return bool(looks)
 
 
 async def probe(path: str, database: Check = well, redis: Check = well, *, stopping: bool = False) -> Answer:
@@ -94,20 +100,54 @@ async def test_a_process_that_stops_is_not_ready_but_healthy_and_alive() -> None
 
 
 async def test_a_crowd_of_probes_shares_one_look() -> None:
-    looks = []
+    looks, may_end = [], asyncio.Event()
 
     async def count() -> None:
         looks.append("look")
-        await asyncio.sleep(0.05)
+        await may_end.wait()
 
     rooms = Rooms()
     rooms.vitals = Vitals(system_clock, count, well)
     app = toy(rooms)
     crowd = [asyncio.create_task(ask(app, "GET", "/api/health")) for _ in range(50)]
-    await asyncio.sleep(0.01)
+    await until(lambda: answered(looks))
     crowd[0].cancel()
+    may_end.set()
     answers = await asyncio.gather(*crowd, return_exceptions=True)
     assert [answer.status for answer in answers if isinstance(answer, Answer)] == [200] * 49
     assert len(looks) == 1
-    assert (await ask(app, "GET", "/api/health")).status == 200
-    assert len(looks) == 2
+
+
+@pytest.mark.parametrize("failure", [well, broken])
+async def test_what_a_look_found_is_told_for_a_second_and_no_longer(failure: Check) -> None:
+    looks, moment = [], [100.0]
+
+    async def count() -> None:
+        looks.append("look")
+        await failure()
+
+    rooms = Rooms()
+    rooms.vitals = Vitals(system_clock, count, well, now=lambda: moment[0])
+    app = toy(rooms)
+    for path, moment[0], number in (("", 100.0, 1), ("/ready", 100.99, 1), ("", 101.0, 2), ("", 101.99, 2)):
+        await ask(app, "GET", f"/api/health{path}")
+        assert len(looks) == number
+
+
+@pytest.mark.parametrize("path", ["", "/live", "/ready"])
+@pytest.mark.parametrize("failure", [well, broken])
+async def test_a_head_says_by_its_status_what_a_get_says(path: str, failure: Check) -> None:
+    rooms = Rooms()
+    rooms.vitals = Vitals(system_clock, failure, well)
+    told = await ask(toy(rooms), "GET", f"/api/health{path}")
+    head = await ask(toy(rooms), "HEAD", f"/api/health{path}")
+    assert (head.status, head.body, head.header("content-length")) == (told.status, b"", None)
+    assert head.header("content-type") == told.header("content-type")
+    assert (await ask(toy(rooms), "OPTIONS", f"/api/health{path}")).header("allow") == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("query", ["x=1", "_=1764390000", "details=true", "x=1&x=2", "%ff", "status=ok", "="])
+@pytest.mark.parametrize("path", ["", "/live", "/ready"])
+async def test_a_monitor_may_add_any_query_and_changes_nothing_by_it(path: str, query: str) -> None:
+    answer = await probe(f"{path}?{query}")
+    assert (answer.status, answer.json().keys()) == (200, (await probe(path)).json().keys())

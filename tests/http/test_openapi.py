@@ -76,7 +76,7 @@ def handlers() -> Iterator[tuple[str, HTTPRouteHandler]]:
     app = Litestar(routers, dependencies=injected, openapi_config=None, logging_config=None)
     for route in app.routes:
         for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
-            if handler.http_methods != {"OPTIONS"}:
+            if not handler.http_methods & {"OPTIONS", "HEAD"}:
                 yield route.path_format, handler
 
 

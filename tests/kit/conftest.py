@@ -86,7 +86,9 @@ def wire(line: tuple[Wire, str]) -> Wire:
 @pytest.fixture
 async def database(line: tuple[Wire, str], look: Look) -> AsyncIterator[Database]:
     """A pool of three connections; whatever a test does to it, all must be back at the end."""
-    settings = DatabaseSettings(url=Secret(line[1]), database_pool=POOL, database_wait=1, statement_timeout=1)
+    settings = DatabaseSettings(
+        url=Secret(line[1]), database_pool=POOL, database_wait=1, statement_timeout=1, slow_statement_ms=0
+    )
     opened = Database(settings, system_clock, {"things_pkey": ThingExists, "things_twin_fkey": TwinMissing})
     await opened.open()
     yield opened

@@ -55,6 +55,8 @@ def logged(settings: LogSettings = JSON_LINES, stream: io.StringIO | None = None
         yield lines
     finally:
         flush()
+        for handler in root.handlers:
+            handler.close()
         root.handlers[:], logging.raiseExceptions = handlers, raising
         root.setLevel(level)
         structlog.reset_defaults()

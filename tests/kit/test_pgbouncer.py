@@ -12,7 +12,10 @@ from taskapi.errors import Overloaded
 from taskapi.kit.clock import system_clock
 from taskapi.kit.database import Database
 from taskapi.kit.database.faults import ServerRefusal
+from taskapi.kit.request import request_id
 from tests.kit.conftest import Look
+from tests.kit.log_lines import logged
+from tests.kit.patience import until
 from tests.pgbouncer import pgbouncer
 
 pytestmark = pytest.mark.anyio
@@ -144,3 +147,33 @@ async def test_what_may_not_wait_commits_at_once(database: Database, look: Look)
         await lone.fetch_one("SELECT pg_sleep(20)", seconds=0.2)
     assert await lone.fetch_one("SELECT 1") is not None
     await lone.close()
+
+
+async def test_a_transaction_bears_the_id_of_its_request_and_keeps_its_limits(database: Database, look: Look) -> None:
+    begun = "SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%request 0af765%'"
+    token = request_id.set("0af765")
+    async with database.transaction() as transaction:
+        queries = [await look(begun)]
+        assert await transaction.fetch_value("SHOW statement_timeout") == "2s"
+    async with database.read() as connection:
+        queries.append(await look(begun))
+        assert await connection.fetch_value("SHOW statement_timeout") == "2s"
+    request_id.reset(token)
+    assert [query.partition(";")[0] for query in queries] == ["BEGIN", "BEGIN READ ONLY"]
+    assert all(query.endswith(" /* request 0af765 */") for query in queries)
+
+
+async def test_a_slow_statement_has_a_plan(address: str) -> None:
+    pool = Database(DatabaseSettings(url=Secret(address), slow_statement_ms=20), system_clock, {})
+    await pool.open()
+    with logged() as lines:
+        async with pool.read() as connection:
+            await connection.fetch(
+                "SELECT /* things.sleep */ name, pg_sleep(0.05) FROM (VALUES ($1::text)) AS t (name)", "x"
+            )
+
+        async def is_told() -> bool:
+            return any(line["plan"] for line in lines.events("slow statement"))
+
+        await until(is_told)
+    await pool.close()

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -10,9 +11,12 @@ import pytest
 from structlog.contextvars import bound_contextvars
 
 from taskapi.config import LogSettings, Secret
-from taskapi.kit.telemetry import MOST_WAITING, FrequentLog, Line, logger
+from taskapi.contracts import audit
+from taskapi.kit.line_writer import MOST_FREQUENT, MOST_WAITING
+from taskapi.kit.telemetry import FrequentLog, Line, dropped_lines, level, logger, set_level
 from tests.kit.log_lines import LogLines, logged
 from tests.kit.patience import until
+from tests.waiting import eventually
 
 Format = Literal["json", "pretty"]
 
@@ -138,12 +142,44 @@ async def test_frequent_lines_are_written_together_soon_and_in_order() -> None:
     assert [entry.get("status", "between") for entry in lines.entries] == [0, 1, 2, "between", 3]
 
 
-@pytest.mark.anyio
-async def test_not_too_many_wait_for_each_other() -> None:
-    with logged() as lines:
-        for status in range(MOST_WAITING):
-            FrequentLog("taskapi.often").write(visit(status))
-        assert lines.stream.getvalue().count("\n") == MOST_WAITING
+class Silent(io.StringIO):
+    """What standard output is when nobody reads, until somebody does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+
+    def write(self, text: str) -> int:
+        """Wait for the reader."""
+        self.released.wait(60)
+        return super().write(text)
+
+
+def test_a_reader_that_stops_costs_lines_which_are_counted_and_told_of() -> None:
+    stream = Silent()
+    with logged(stream=stream) as lines:
+        log, number = FrequentLog("taskapi.often"), 0
+        while not dropped_lines():
+            log.write(visit(number))
+            number += 1
+        assert MOST_FREQUENT < number <= 2 * MOST_WAITING
+        stream.released.set()
+        eventually(lambda: lines.events("log lines were dropped, nobody read them"))
+        (told,) = lines.events("log lines were dropped, nobody read them")
+        assert told["lines"] == dropped_lines() == 1
+
+
+def test_the_level_changes_at_once_for_everybody_but_the_audit_trail() -> None:
+    with logged(LogSettings(level="error", log_format="json")) as lines:
+        set_level("debug")
+        assert level() == "debug"
+        assert FrequentLog("taskapi.often").is_written
+        logger("taskapi.test").debug("said")
+        set_level("error")
+        logger("taskapi.test").warning("not said")
+        audit.tell(audit.Kind.LOGGED_IN)
+        assert not FrequentLog("taskapi.often").is_written
+    assert [entry["event"] for entry in lines.entries] == ["said", "log-in succeeded"]
 
 
 def test_a_frequent_line_fails_in_silence_too() -> None:

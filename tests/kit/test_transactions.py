@@ -321,7 +321,7 @@ async def test_what_must_last_commits_apart(database: Database, look: Look) -> N
 
 async def test_a_reader_has_no_way_to_write() -> None:
     offered = {name for name in dir(ReadConnection) if not name.startswith("_")}
-    assert offered == {"fetch", "fetch_one", "fetch_value"}
+    assert offered == {"fetch", "fetch_one", "fetch_value", "plan"}
 
 
 async def test_a_statement_says_how_many_rows_it_changed(database: Database) -> None:

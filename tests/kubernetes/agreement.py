@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from taskapi.__main__ import app as program
 from taskapi.app import api_document
 from taskapi.config import DatabaseSettings, Secret, SettingsInvalid, load, variables
-from taskapi.http.health import CHECK_SECONDS
+from taskapi.http.looks import CHECK_SECONDS
 from tests.kubernetes.cluster import K8S, Cluster, Pod
 from tests.shape.source import ROOT
 
@@ -79,6 +79,23 @@ def the_server_listens_where_it_is_asked(cluster: Cluster) -> Iterator[str]:
         yield f"the server listens on {settings.get('TASK_API_HOST')}:{settings.get('PORT')}, the pod opens {port}"
 
 
+def metrics_are_shown_to_whom_may_read_them(cluster: Cluster) -> Iterator[str]:
+    """On every address of the pod only where a policy says whose namespaces may come; on the port that it opens."""
+    settings, port = _complete(cluster), cluster.pod("task-api").port("metrics")
+    is_shown = settings["TASK_API_METRICS_HOST"] != "127.0.0.1"
+    readers = [
+        peer
+        for policy in cluster.of("NetworkPolicy")
+        for flow in policy["spec"].get("ingress", ())
+        if any(each["port"] == "metrics" for each in flow["ports"])
+        for peer in flow.get("from", ())
+    ]
+    if is_shown != bool(readers) or not all(peer.get("namespaceSelector", {}).get("matchLabels") for peer in readers):
+        yield f"metrics are shown on {settings['TASK_API_METRICS_HOST']}, to {readers}"
+    if is_shown and settings["TASK_API_METRICS_PORT"] != str(port):
+        yield f"metrics are shown on port {settings['TASK_API_METRICS_PORT']}, the pod opens {port}"
+
+
 def probes_ask_what_they_should(cluster: Cluster) -> Iterator[str]:
     """Liveness and start look at no dependency; readiness leaves the look at PostgreSQL its time."""
     container = cluster.pod("task-api").container
@@ -143,6 +160,7 @@ RULES = (
     every_secret_is_in_the_example,
     every_command_exists,
     the_server_listens_where_it_is_asked,
+    metrics_are_shown_to_whom_may_read_them,
     probes_ask_what_they_should,
     a_stop_has_its_time,
     the_pods_fit_the_database,

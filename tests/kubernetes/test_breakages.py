@@ -94,6 +94,18 @@ BREAKAGES = (
     ),
     setting("another port", agreement.the_server_listens_where_it_is_asked, PORT="3001"),
     setting("an address of its own", agreement.the_server_listens_where_it_is_asked, TASK_API_HOST="127.0.0.1"),
+    setting(
+        "metrics that nobody guards",
+        agreement.metrics_are_shown_to_whom_may_read_them,
+        TASK_API_METRICS_HOST="0.0.0.0",  # noqa: S104 - a pod's own
+    ),
+    Breakage(
+        "metrics for every neighbour",
+        agreement.metrics_are_shown_to_whom_may_read_them,
+        "NetworkPolicy",
+        "allow-ingress-controller",
+        lambda found: found["spec"]["ingress"][0]["ports"].append({"port": "metrics", "protocol": "TCP"}),
+    ),
     server(
         "liveness that looks at the database",
         agreement.probes_ask_what_they_should,

@@ -12,6 +12,9 @@ from tests.kubernetes.schemas import VERSIONS, refusals
 
 Rule = Callable[[Cluster], Iterator[str]]
 RULES: tuple[Rule, ...] = (*hardening.RULES, *agreement.RULES, *wiring.RULES)
+JOB = "task-api"
+"""By which rules and dashboards find the program's metrics."""
+
 EVERYTHING = "production with its components"
 
 
@@ -68,4 +71,5 @@ def test_the_components_scale_and_measure_by_what_the_program_will_be_asked_for(
     monitor = everything.named("ServiceMonitor", "task-api")["spec"]
     service = everything.named("Service", "task-api-metrics")
     assert monitor["selector"]["matchLabels"] == {"app": service["metadata"]["labels"]["app"]}
+    assert service["metadata"]["labels"][monitor["jobLabel"]] == JOB
     assert [each["port"] for each in monitor["endpoints"]] == [port["name"] for port in service["spec"]["ports"]]

@@ -39,6 +39,10 @@ EXAMPLE_CONTAINERS = """\
 #COMPOSE_PROFILES=
 # Tag of the image task-api.
 #TASK_API_VERSION=latest
+# Password of Grafana's user `admin`, required with monitoring/docker-compose.monitoring.yml: `openssl rand -hex 24`.
+#GRAFANA_PASSWORD=
+# Port of this machine that Grafana is published on.
+#GRAFANA_PORT=3001
 """
 
 

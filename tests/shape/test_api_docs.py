@@ -39,6 +39,7 @@ BOUNDS = ("minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"
 
 HEADERS = {"Allow", "Authorization", "Content-Type", "Date", "ETag", "Location", "Retry-After", "User-Agent"}
 HEADERS |= {"RateLimit", "RateLimit-Policy", "X-Cache"}
+HEADERS |= {"Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"}
 HEADERS |= {"Cache-Control", "Content-Security-Policy", "Idempotency-Replayed", "X-Request-Id"}
 OTHER_WORDS = {"OPTIONS", "HEAD", "Z", "curl", "cafe", "plant", "strasse", "query", "body", "header"}
 OTHER_WORDS |= {"hit-memory", "hit-redis", "miss", "bypass", "r", "t", "w"}

@@ -15,10 +15,11 @@ from typer.main import get_command
 import taskapi
 from taskapi import errors
 from taskapi.__main__ import app as program
-from taskapi.contracts import events
+from taskapi.contracts import audit, events
+from taskapi.http.edge import RequestLine
 from taskapi.http.problems import EDGE_CODES
 from taskapi.kit.outbox import TOUCHED
-from tests.shape import metrics_table
+from tests.shape import log_tables, metrics_table
 from tests.shape.settings_table import EXAMPLE, PAGE, render_example, render_page
 from tests.shape.source import ROOT
 
@@ -80,6 +81,14 @@ def test_every_command_is_documented(command: str) -> None:
 def test_every_error_code_is_documented() -> None:
     codes = {kind.code for kind in subclasses(errors.Error)}
     compare("errors.md", codes | set(EDGE_CODES.values()), documented("errors.md"))
+
+
+def test_every_line_of_the_audit_trail_is_documented() -> None:
+    compare("logs.md", {kind.value for kind in audit.Kind}, set(log_tables.rows("audit")))
+
+
+def test_every_field_of_the_access_line_is_documented() -> None:
+    compare("logs.md", set(RequestLine.__struct_fields__), set(log_tables.rows("access")))
 
 
 def test_every_event_is_documented() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.shape.source import ROOT, modules, text_of, tracked_files
 
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-otel.lock", "requirements-dev.lock")
 EVERY_LOCK = (*LOCKS, "requirements-checkov.lock")
 REMINDER = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\([^)]+\): \S)")
 SOMEONES_FOLDER = re.compile(r"/(?:home|Users)/[a-z]\w*/")
@@ -36,11 +36,12 @@ def test_a_lock_pins_everything_with_hashes(name: str) -> None:
 
 
 def test_the_locks_agree_with_each_other() -> None:
-    runtime, development = (
+    runtime, traced, development = (
         dict(re.findall(r"^([\w.\[\]-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
         for name in LOCKS
     )
-    differing = {name for name, pin in runtime.items() if development.get(name) != pin}
+    smaller = ((runtime, traced), (traced, development))
+    differing = {name for small, large in smaller for name, pin in small.items() if large.get(name) != pin}
     assert not differing, f"what is tested is not what runs; run: make lock ({sorted(differing)})"
 
 

@@ -16,6 +16,7 @@ import psutil
 
 from taskapi.config import variables
 from taskapi.kit.embedded.leftovers import is_alive
+from tests.privacy import assert_private
 from tests.waiting import eventually
 
 READY_SECONDS = 60
@@ -47,10 +48,12 @@ class Launched:
         """Give itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Stop it if nobody has."""
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        """Stop it if nobody has, and see that it logged nothing private."""
         if self.process.poll() is None:
             self.end()
+        if kind is None and (self._log / "out").is_file():
+            assert_private(self.out)
 
     @property
     def out(self) -> str:

@@ -121,6 +121,25 @@ def test_where_answers_came_from_adds_up(watched: Watched) -> None:
     assert watched.grown("cache_bypasses_total") == origins.count("bypass")
 
 
+def test_every_sql_statement_is_timed_under_its_name(watched: Watched) -> None:
+    may = log_in(watched, "may")
+    key = may | {"Idempotency-Key": "k-1"}
+    watched.send("POST", "/api/tasks", 1, json={"title": "x"}, headers=may)
+    watched.send("POST", "/api/tasks", 2, json={"title": "x"}, headers=key)
+    found = {
+        "users.find_by_email": 1,
+        "outbox.insert+tasks.insert": 1,
+        "outbox.insert+tasks.insert+idempotency.keep": 1,
+        "idempotency.open": 2,
+    }
+    taken = "db_statement_duration_seconds_count"
+    assert {name: watched.grown(taken, statement=name) for name in found} == found
+    assert watched.value(taken, statement="gate.read") > 0
+    names = {dict(labels)["statement"] for name, labels in watched.samples() if name == taken}
+    assert "unnamed" not in names
+    assert {"begin", "commit"} < names
+
+
 def test_who_is_refused_is_counted_under_the_limit(watched: Watched) -> None:
     lin = log_in(watched, "lin")
     refused = watched.send("GET", "/api/tasks/summary", 60, headers=lin).count(429)

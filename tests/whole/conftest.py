@@ -25,15 +25,27 @@ def lasting() -> Iterator[Stage]:
 @pytest.fixture
 def whole(lasting: Stage) -> Stage:
     """The stage with all servers up and three instances that get requests, whatever happened before."""
-    lasting.disk.free()
-    eventually(lasting.primary.takes_log_ins, MENDED_SECONDS)
-    lasting.replica.start_again()
-    lasting.valkey.start_again()
-    lasting.instances.remove(*set(lasting.instances.running) - set(FIRST))
-    lasting.instances.start(*(number for number in FIRST if lasting.instances.has_ended(number)))
-    lasting.instances.become_ready(*FIRST)
-    eventually(lambda: asyncio.run(follows(lasting)), MENDED_SECONDS)
+    mend(lasting)
     return lasting
+
+
+@pytest.fixture(scope="module")
+def calm(lasting: Stage) -> Stage:
+    """The same, for tests that change nothing or put it right themselves."""
+    mend(lasting)
+    return lasting
+
+
+def mend(running: Stage) -> None:
+    """Start what does not run, and return when all is well."""
+    running.disk.free()
+    eventually(running.primary.takes_log_ins, MENDED_SECONDS)
+    running.replica.start_again()
+    running.valkey.start_again()
+    running.instances.remove(*set(running.instances.running) - set(FIRST))
+    running.instances.start(*(number for number in FIRST if running.instances.has_ended(number)))
+    running.instances.become_ready(*FIRST)
+    eventually(lambda: asyncio.run(follows(running)), MENDED_SECONDS)
 
 
 async def follows(running: Stage) -> bool:

@@ -20,6 +20,7 @@ class Instances:
     def __init__(self, folder: Path, names: Names, settings: Mapping[str, str]) -> None:
         """Use a network of this machine that hardly anybody else uses."""
         self.port = _port_free_everywhere()
+        self.metrics_port = _port_free_everywhere()
         self.running: dict[int, Launched] = {}
         self._network = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
         self._folder = folder
@@ -41,11 +42,16 @@ class Instances:
         """Return the address and port of an instance, as nginx logs it."""
         return f"{self.host(number)}:{self.port}"
 
+    def metrics(self, number: int) -> str:
+        """Return the address and port where an instance shows its metrics."""
+        return f"{self.host(number)}:{self.metrics_port}"
+
     def start(self, *numbers: int, **settings: str) -> None:
         """Start instances, or those again that have ended; their names are known from now on, as in Docker."""
         for number in numbers:
             folder = self._folder / f"instance-{number}"
-            known = self.settings | settings
+            shown = {"TASK_API_METRICS_HOST": self.host(number), "TASK_API_METRICS_PORT": str(self.metrics_port)}
+            known = self.settings | shown | settings
             self.running[number] = Launched(folder, port=self.port, host=self.host(number), **known)
         self._tell()
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from taskapi.kit.database import Transaction
 
 CHARGE = """
-INSERT INTO attempts (key, paid_until)
+INSERT /* attempts.charge */ INTO attempts (key, paid_until)
 SELECT key, $3::timestamptz + price FROM unnest($1::bytea[], $2::interval[]) AS asked (key, price) ORDER BY key
 ON CONFLICT (key) DO UPDATE
 SET paid_until = greatest(attempts.paid_until, $3::timestamptz) + (excluded.paid_until - $3::timestamptz)
@@ -15,7 +15,7 @@ RETURNING key, paid_until
 """Locks the keys in their order, so that attempts with common keys wait for each other in turn."""
 
 PURGE = """
-DELETE FROM attempts WHERE key IN (
+DELETE /* attempts.purge */ FROM attempts WHERE key IN (
     SELECT key FROM attempts WHERE paid_until <= $1 ORDER BY paid_until LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 """

@@ -9,14 +9,18 @@ would undo the count.
 from collections.abc import Sequence
 
 from taskapi.auth import attempt_store
-from taskapi.auth.policy import Limit, seconds_to_wait
+from taskapi.auth.policy import Limit, names_of_exceeded, seconds_to_wait
+from taskapi.contracts import audit
 from taskapi.errors import Limited
 from taskapi.kit.database import apart
 from taskapi.resources import Resources
 
 
-async def count(rooms: Resources, limits: Sequence[Limit]) -> None:
-    """Count one attempt against all `limits`, or raise Limited and count it against none."""
+async def count(rooms: Resources, limits: Sequence[Limit], **about: object) -> None:
+    """Count one attempt against all `limits`, or raise Limited and count it against none.
+
+    `about` is what the audit trail says of an attempt too many.
+    """
     if rooms.settings.limits.rate_limit == 0:
         return
     now = rooms.clock()
@@ -25,6 +29,7 @@ async def count(rooms: Resources, limits: Sequence[Limit]) -> None:
         async with rooms.database.transaction() as transaction:
             paid = await attempt_store.charge(transaction, _keys(rooms, limits), prices, now)
             if seconds := seconds_to_wait(limits, paid, now):
+                audit.tell(audit.Kind.ATTEMPTS_LIMITED, limits=names_of_exceeded(limits, paid, now), **about)
                 raise Limited(retry_after=seconds)
 
 

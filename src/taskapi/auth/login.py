@@ -6,6 +6,7 @@ from datetime import timedelta
 from taskapi.auth import store
 from taskapi.auth.model import AccountDisabled, Credentials, CredentialsWrong, LoggedIn, Origin, Session
 from taskapi.auth.verification import address_of, verify
+from taskapi.contracts import audit
 from taskapi.contracts.directory import Person
 from taskapi.contracts.events import SessionsEnded, SessionStarted
 from taskapi.errors import Overloaded
@@ -22,6 +23,15 @@ async def log_in(rooms: Resources, email: str, password: str, origin: Origin) ->
     """
     async with rooms.database.read() as connection:
         person = await rooms.directory.find_by_email(connection, email)
+    try:
+        return await _log_in(rooms, person, email, password, origin)
+    except (CredentialsWrong, AccountDisabled) as error:
+        account, user_id = audit.pseudonym(rooms.fingerprints, email), person.id if person else None
+        audit.tell(audit.Kind.LOG_IN_FAILED, reason=error.code, account=account, user_id=user_id)
+        raise
+
+
+async def _log_in(rooms: Resources, person: Person | None, email: str, password: str, origin: Origin) -> LoggedIn:
     credentials = await verify(rooms, person, email, password, origin)
     if person is None or credentials is None:
         raise CredentialsWrong

@@ -14,6 +14,7 @@ from taskapi.config import LimitSettings
 
 LOGIN_WINDOW = timedelta(minutes=15)
 REGISTER_WINDOW = timedelta(hours=1)
+NO_TIME = timedelta()
 UNKNOWN_ADDRESSES = 5
 """All unknown addresses together may try one account so many times as often as one of them may."""
 
@@ -54,6 +55,11 @@ def login_limits(settings: LimitSettings, account: str, network: str, *, known: 
 def registration_limits(settings: LimitSettings, network: str) -> tuple[Limit, ...]:
     """Return what limits registrations from a network."""
     return (Limit(("register", network), settings.register_per_address, REGISTER_WINDOW),)
+
+
+def names_of_exceeded(limits: Sequence[Limit], paid_until: Sequence[datetime], now: datetime) -> list[str]:
+    """Return what those limits are called for which the attempt is too early."""
+    return [limit.subject[0] for limit, paid in zip(limits, paid_until, strict=True) if limit.wait(paid, now) > NO_TIME]
 
 
 def seconds_to_wait(limits: Sequence[Limit], paid_until: Sequence[datetime], now: datetime) -> int:

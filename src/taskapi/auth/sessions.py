@@ -23,7 +23,7 @@ class PostgresSessions:
         """End every session of a person, except `keep`."""
         ended = await store.end_sessions(transaction, user_id, keep)
         if ended:
-            transaction.emit(SessionsEnded(user_id=user_id, session_ids=tuple(ended)))
+            transaction.emit(SessionsEnded(user_id=user_id, session_ids=tuple(ended), everywhere=True))
 
 
 class PostgresSessionSource:

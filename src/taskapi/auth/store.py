@@ -21,22 +21,26 @@ from taskapi.kit.database import ReadConnection, Row, Transaction
 CONSTRAINTS: dict[str, type[Error]] = {"idempotency_keys_user_id_fkey": Unauthenticated}
 """An answer to be kept for somebody who was removed meanwhile."""
 
-ADD_CREDENTIALS = "INSERT INTO credentials (user_id, password_hash, changed_at) VALUES ($1, $2, $3)"
+ADD_CREDENTIALS = """
+INSERT /* auth.add_credentials */ INTO credentials (user_id, password_hash, changed_at) VALUES ($1, $2, $3)
+"""
 FIND_CREDENTIALS = """
-SELECT password_hash, changed_at, EXISTS (
+SELECT /* auth.find_credentials */ password_hash, changed_at, EXISTS (
     SELECT FROM known_addresses AS known WHERE known.user_id = $1 AND known.address = $2
 ) AS from_known_address
 FROM credentials WHERE user_id = $1
 """
-HOLD_CREDENTIALS = "SELECT password_hash, changed_at FROM credentials WHERE user_id = $1 FOR NO KEY UPDATE"
-REPLACE_HASH = """
-UPDATE credentials SET password_hash = $2, changed_at = greatest($3, changed_at + interval '1 millisecond')
-WHERE user_id = $1
+HOLD_CREDENTIALS = """
+SELECT /* auth.hold_credentials */ password_hash, changed_at FROM credentials WHERE user_id = $1 FOR NO KEY UPDATE
 """
-RENEW_HASH = "UPDATE credentials SET password_hash = $2 WHERE user_id = $1"
+REPLACE_HASH = """
+UPDATE /* auth.replace_hash */ credentials
+SET password_hash = $2, changed_at = greatest($3, changed_at + interval '1 millisecond') WHERE user_id = $1
+"""
+RENEW_HASH = "UPDATE /* auth.renew_hash */ credentials SET password_hash = $2 WHERE user_id = $1"
 
 ADD_SESSION = """
-WITH surplus AS (
+WITH /* auth.add_session */ surplus AS (
     DELETE FROM sessions WHERE user_id = $1 AND id IN (
         SELECT id FROM sessions WHERE user_id = $1 ORDER BY id DESC OFFSET $9
     ) RETURNING id
@@ -46,9 +50,11 @@ WITH surplus AS (
 )
 SELECT id FROM surplus
 """
-FIND_LIVENESS = "SELECT role, last_seen_at, expires_at FROM sessions WHERE user_id = $1 AND id = $2"
+FIND_LIVENESS = """
+SELECT /* auth.find_liveness */ role, last_seen_at, expires_at FROM sessions WHERE user_id = $1 AND id = $2
+"""
 NOTE_USES = """
-UPDATE sessions SET last_seen_at = used.seen_at
+UPDATE /* auth.note_uses */ sessions SET last_seen_at = used.seen_at
 FROM (
     SELECT held.user_id, held.id, row.seen_at
     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS row (user_id, id, seen_at)
@@ -61,14 +67,14 @@ WHERE sessions.user_id = used.user_id AND sessions.id = used.id
 """Never waits: whoever holds a row notes the same minute or ends the session."""
 
 PAGE = """
-SELECT id, role, device, address, created_at, last_seen_at, expires_at FROM sessions
+SELECT /* auth.page_of_sessions */ id, role, device, address, created_at, last_seen_at, expires_at FROM sessions
 WHERE user_id = $1 AND id < $2 AND expires_at > $3 AND last_seen_at > $4 ORDER BY id DESC LIMIT $5
 """
-END_ONE = "DELETE FROM sessions WHERE user_id = $1 AND id = $2"
-END_ALL = "DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2 RETURNING id"
+END_ONE = "DELETE /* auth.end_one */ FROM sessions WHERE user_id = $1 AND id = $2"
+END_ALL = "DELETE /* auth.end_all */ FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2 RETURNING id"
 
 KNOW_ADDRESS = """
-WITH surplus AS (
+WITH /* auth.know_address */ surplus AS (
     DELETE FROM known_addresses WHERE user_id = $1 AND address IN (
         SELECT address FROM known_addresses WHERE user_id = $1 AND address <> $2
         ORDER BY last_used_at DESC OFFSET $4
@@ -78,12 +84,12 @@ INSERT INTO known_addresses (user_id, address, last_used_at) VALUES ($1, $2, $3)
 ON CONFLICT (user_id, address) DO UPDATE SET last_used_at = excluded.last_used_at
 """
 PURGE_EXPIRED = """
-DELETE FROM sessions WHERE (user_id, id) IN (
+DELETE /* auth.purge_expired */ FROM sessions WHERE (user_id, id) IN (
     SELECT user_id, id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ) RETURNING user_id, id
 """
 PURGE_IDLE = """
-DELETE FROM sessions WHERE (user_id, id) IN (
+DELETE /* auth.purge_idle */ FROM sessions WHERE (user_id, id) IN (
     SELECT user_id, id FROM sessions WHERE last_seen_on < ($1::timestamptz AT TIME ZONE 'UTC')::date
     ORDER BY last_seen_on LIMIT $2 FOR UPDATE SKIP LOCKED
 ) RETURNING user_id, id
@@ -91,14 +97,17 @@ DELETE FROM sessions WHERE (user_id, id) IN (
 """Takes those that were idle for too long when this day began; later ones of the day are dead already and wait."""
 
 PURGE_ADDRESSES = """
-DELETE FROM known_addresses WHERE (user_id, address) IN (
+DELETE /* auth.purge_addresses */ FROM known_addresses WHERE (user_id, address) IN (
     SELECT user_id, address FROM known_addresses WHERE last_used_at < $1
     ORDER BY last_used_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 """
-FIND_KEPT_ANSWER = "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE user_id = $1 AND key = $2"
+FIND_KEPT_ANSWER = """
+SELECT /* auth.find_kept_answer */ fingerprint, status, headers, body FROM idempotency_keys
+WHERE user_id = $1 AND key = $2
+"""
 PURGE_KEPT_ANSWERS = """
-DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+DELETE /* auth.purge_kept_answers */ FROM idempotency_keys WHERE (user_id, key) IN (
     SELECT user_id, key FROM idempotency_keys WHERE created_at < $1
     ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )

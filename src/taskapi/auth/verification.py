@@ -11,6 +11,7 @@ import msgspec
 from taskapi.auth import attempts, store
 from taskapi.auth.model import AccountDisabled, Credentials, Origin, PasswordWrong
 from taskapi.auth.policy import login_limits
+from taskapi.contracts import audit
 from taskapi.contracts.directory import Person
 from taskapi.contracts.identity import Principal
 from taskapi.errors import Overloaded, Unauthenticated
@@ -39,7 +40,8 @@ async def verify(
     async with rooms.database.read() as connection:
         credentials, known = await store.find_credentials(connection, user_id, address_of(rooms, user_id, origin))
     limits = login_limits(rooms.settings.limits, email, origin.network, known=known)
-    await attempts.count(rooms, limits)
+    about = {"account": audit.pseudonym(rooms.fingerprints, email), "user_id": person.id if person else None}
+    await attempts.count(rooms, limits, **about)
     try:
         right = await rooms.passwords.verify(credentials.password_hash if credentials else None, password)
     except Overloaded:
@@ -61,6 +63,7 @@ async def confirm(rooms: Resources, caller: Principal, password: str, origin: Or
     if credentials is None:
         async with rooms.database.transaction():
             # The first time of a repeated request may have changed the password; its answer is given here then.
+            audit.tell(audit.Kind.PASSWORD_REFUSED, user_id=person.id)
             raise PasswordWrong
     return Proof(person.id, credentials)
 

@@ -70,8 +70,7 @@ async def repeat(
                 await work()
         except Exception as error:
             seconds = RETRY_SECONDS
-            reason = f"{type(error).__name__}: {error}"
-            logger("taskapi.backup").error("backup failed", reason=reason, again_in_seconds=seconds)
+            logger("taskapi.backup").error("backup failed", reason=error, again_in_seconds=seconds)
         await rest(seconds)
 
 

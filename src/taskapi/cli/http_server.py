@@ -6,10 +6,10 @@ every worker; it must never import the app, the servers' start or the migrations
 """
 
 import contextlib
+import logging
 import os
 import resource
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -165,4 +165,4 @@ def run_worker(number: int, *arguments: Any) -> None:
     finish_before_waking()
     spawn: Callable[..., None] = MPServer._spawn_asgi_lifespan_worker
     spawn(number, *arguments)
-    sys.stdout.flush()
+    logging.shutdown()  # the end of this process does not call it; waits no longer than somebody reads the lines

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -129,18 +129,16 @@ def _migrate(settings: Settings, address: str) -> None:
 @contextmanager
 def _inspected(settings: Settings) -> Iterator[None]:
     """Let the workers be asked how they are, and show what they measure."""
-    if settings.metrics.metrics_port == 0:
-        yield
-        return
     try:
         folder = inspection.make_folder(settings.server.port)
     except (OSError, inspection.Refused) as error:
-        say(f"Nothing is measured: {error}.")
+        say(f"Nothing is measured, and the workers cannot be asked: {error}.")
         yield
         return
     os.environ[inspection.VARIABLE] = str(folder)
+    is_measured = settings.metrics.metrics_port != 0
     try:
-        with exposed(settings.metrics, Gathering(folder).gather):
+        with exposed(settings.metrics, Gathering(folder).gather) if is_measured else nullcontext():
             yield
     finally:
         inspection.remove_folder(folder)

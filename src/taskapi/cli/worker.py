@@ -8,6 +8,7 @@ import typer
 
 from taskapi.cli.rooms import with_rooms
 from taskapi.cli.servers import resolved_settings
+from taskapi.contracts import audit
 from taskapi.kit.telemetry import configure_logs, logger
 from taskapi.resources import Resources
 from taskapi.worker import all_jobs, run_once, working
@@ -31,6 +32,7 @@ async def _once(rooms: Resources) -> dict[str, int]:
 
 
 async def _until_stopped(rooms: Resources) -> None:
+    audit.tell_all_from(rooms.database)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

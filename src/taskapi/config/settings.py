@@ -1,6 +1,7 @@
 """What can be set: one class per room, each field with its variable, type, bounds and meaning."""
 
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -92,6 +93,15 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True, rename=_named(DATABASE
         Count, Meta(description="Requests that may wait for a free connection; beyond: 503 at once.")
     ] = 256
     statement_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds that one SQL statement may take.")] = 5
+    slow_statement_ms: Annotated[
+        int,
+        Meta(ge=0, le=600_000, description="Milliseconds from which on the log tells of an SQL statement. `0`: never."),
+    ] = 500
+
+    @property
+    def slow_seconds(self) -> float:
+        """From how long on a statement is slow."""
+        return self.slow_statement_ms / 1000 or inf
 
     @property
     def connections_beside_pool(self) -> int:
@@ -230,15 +240,25 @@ class EmbeddedSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
     ] = "nobody"
 
 
+Level = Literal["debug", "info", "warning", "error"]
+
+
 class LogSettings(Struct, frozen=True, kw_only=True, rename=_named({"level": "LOG_LEVEL"})):
     """Logs on standard output."""
 
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level that is written.")
-    ] = "info"
+    level: Annotated[Level, Meta(description="Least severe level that is written.")] = "info"
     log_format: Annotated[
         Literal["auto", "json", "pretty"], Meta(description="`auto`: pretty on a terminal, JSON elsewhere.")
     ] = "auto"
+    log_sample: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100,
+            description="Per cent of the access lines of successful requests that are written; those of errors and of "
+            "requests that took a second always are.",
+        ),
+    ] = 100
 
 
 class MetricSettings(Struct, frozen=True, kw_only=True, rename=_named({})):

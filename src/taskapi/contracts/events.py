@@ -47,6 +47,8 @@ class SessionsEnded(Event, frozen=True, kw_only=True):
     """Some or all of somebody's sessions are over."""
 
     session_ids: tuple[UUID, ...]
+    everywhere: bool = False
+    """Whether none is left, but perhaps the one from which they were ended."""
 
 
 class PasswordChanged(Event, frozen=True, kw_only=True):

@@ -21,13 +21,15 @@ REMEMBERED = 16_384
 class Caller:
     """Whom a token names."""
 
-    __slots__ = ("expires_at", "name", "session_id", "user_id")
+    __slots__ = ("expires_at", "name", "role", "session_id", "user_id")
 
-    def __init__(self, user_id: UUID, session_id: UUID, expires_at: datetime) -> None:
+    def __init__(self, user_id: UUID, session_id: UUID, expires_at: datetime, role: str) -> None:
         self.user_id = user_id
         self.session_id = session_id
         self.expires_at = expires_at
         self.name = str(user_id)
+        self.role = role
+        """As the token says; what counts is the session's."""
 
 
 class Callers:
@@ -62,6 +64,6 @@ class Callers:
             claims = self._tokens.verify(token)
         except TokenInvalid:
             return None
-        caller = Caller(claims.user_id, claims.session_id, claims.expires_at)
+        caller = Caller(claims.user_id, claims.session_id, claims.expires_at, claims.role)
         self._known.keep(digest, caller)
         return caller

@@ -27,6 +27,7 @@ from taskapi.gate.versions import Versions
 from taskapi.gate.writes import Writes
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import Database
+from taskapi.kit.tracing import spanned
 
 STATE_SECONDS = 1.5
 """How long reading the gate's state may take; what is left of a lease then is worth little."""
@@ -59,6 +60,8 @@ class Gate:
             self.counts,
             has_replicas=bool(database.replicas),
         )
+        self._admit = spanned("gate.admit", self._questions.answer)
+        self._count = spanned("gate.count", self._questions.count)
         self.relay = Relay(database, self._versions, self.lease, self._nodes, clock, self.counts)
         self._keeper = Keeper(self.lease, self._nodes, self._writes, self.relay)
         self._tasks: list[asyncio.Task[None]] = []
@@ -86,6 +89,11 @@ class Gate:
         return self.lease.serves(self._nodes.identity)
 
     @property
+    def oldest_waiting(self) -> float:
+        """How many seconds ago the oldest row of the outbox was written that nobody announced, when last looked at."""
+        return 0.0 if self.lease.state is None else self.lease.state.oldest_waiting
+
+    @property
     def is_cut_off(self) -> bool:
         """Whether nobody waits for Redis at the moment, because it did not answer several times in a row."""
         return self._nodes.is_broken
@@ -99,11 +107,11 @@ class Gate:
 
         `held` is the stamp of the answer that this process holds; Redis sends a body only if that one is not fresh.
         """
-        return self._questions.answer(form, held)
+        return self._admit(form, held)
 
     def count(self, counters: Sequence[Counter]) -> Awaitable[Admission]:
         """Count a request of nobody in particular, if every counter has room."""
-        return self._questions.count(counters)
+        return self._count(counters)
 
     def keep(self, question: Question, admission: Admission, body: bytes, seconds: int) -> None:
         """Keep an answer that was loaded after the admission, unless it may not be kept: with the next trip."""

@@ -3,10 +3,11 @@
 from taskapi.errors import Overloaded
 from taskapi.gate.lease import OTHER_REDIS, Lease
 from taskapi.gate.nodes import Nodes
-from taskapi.gate.relay import Relay
+from taskapi.gate.relay import FORGOTTEN, Relay
 from taskapi.gate.writes import Writes
 from taskapi.kit.rounds import repeat
 from taskapi.kit.telemetry import logger
+from taskapi.kit.tracing import spanned
 
 EVERY_SECONDS = 1.0
 
@@ -18,7 +19,8 @@ class Keeper:
         self._lease = lease
         self._nodes = nodes
         self._writes = writes
-        self._relay = relay
+        self._announce = spanned("relay.announce", relay.announce_forgotten, begins=True)
+        self._open_gate = spanned("relay.open_gate", relay.open_gate, begins=True)
 
     async def renew(self) -> None:
         """Renew the permission to serve, for ever."""
@@ -36,15 +38,15 @@ class Keeper:
             if server is not None and server != state.server:
                 logger("taskapi.gate").warning("the gate is closed: another Redis answers", server=server)
                 await self._lease.close(OTHER_REDIS)
-            elif state.has_forgotten:
-                await self._relay.announce_forgotten()
+            elif state.oldest_waiting > FORGOTTEN.total_seconds():
+                await self._announce()
         elif self._writes.wrote_without_begin and server is None:
             self._writes.wrote_without_begin = False
             await self._lease.close()
         elif server is not None:
-            await self._relay.open_gate(server)
+            await self._open_gate(server)
 
 
 def _tell(error: Exception) -> None:
     if not isinstance(error, Overloaded):
-        logger("taskapi.gate").warning("the gate could not look after itself", reason=repr(error))
+        logger("taskapi.gate").warning("the gate could not look after itself", reason=error)

@@ -63,6 +63,10 @@ class Limits:
         subject = self._digests.digest(b"address", address.encode()).hex()[:32]
         return tuple(Counter(subject, allowance) for allowance in allowances)
 
+    def address_of(self, scope: Scope) -> str:
+        """Return the address that the request came from, or ``unknown``."""
+        return self._addresses.of(scope)
+
     def exempts_address(self, scope: Scope) -> bool:
         """Say whether nothing is counted that comes from this address."""
         if not self._exempt_networks:

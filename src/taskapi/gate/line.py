@@ -19,6 +19,7 @@ from taskapi.gate.calls import Call, Command, Unreachable, packed
 from taskapi.gate.connection import Connection
 from taskapi.gate.counts import Counts
 from taskapi.gate.identity import Identity
+from taskapi.kit.redaction import unquoted
 from taskapi.kit.telemetry import logger
 
 MOST_WAITING = 4096
@@ -186,7 +187,7 @@ class Line:
         else:
             if code in LOST:
                 self.drop()
-            logger("taskapi.gate").error("Redis refused a command", server=self.address.name, reason=error)
+            logger("taskapi.gate").error("Redis refused a command", server=self.address.name, reason=unquoted(error))
             call.fail(error)
 
     async def _reconnect(self) -> None:
@@ -201,7 +202,7 @@ class Line:
                 await self.address.connect(lambda: connection)
             found = await _enter(connection, self.address)
         except (OSError, Unreachable) as error:
-            logger("taskapi.gate").warning("Redis cannot be reached", server=self.address.name, reason=str(error))
+            logger("taskapi.gate").warning("Redis cannot be reached", server=self.address.name, reason=error)
             connection.close()
             self._count_failure()
             return False

@@ -5,14 +5,17 @@ router with its caller in the scope. Nothing kept is sent unless that very trip 
 """
 
 from collections.abc import Awaitable, Iterator, Mapping
+from functools import partial
 from typing import Any, cast
+from uuid import UUID
 
 from litestar import Litestar
 from litestar.types import Message, Receive, Scope, Send
 
-from taskapi.contracts.identity import Principal
+from taskapi.contracts import audit
+from taskapi.contracts.identity import Principal, Role
 from taskapi.errors import Error, Overloaded, Unauthenticated
-from taskapi.gate.admission import Admission
+from taskapi.gate.admission import Admission, Question
 from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
 from taskapi.gate.forwarding import CONDITION, adding
@@ -27,6 +30,7 @@ from taskapi.http.hardening import Hardened, Header
 from taskapi.http.headers import HTTP, headers_of
 from taskapi.http.problems import send_error
 from taskapi.kit.metrics import Instrument, Kind, Labels, Reading
+from taskapi.kit.tracing import spanned
 
 AUTHORIZATION = b"authorization"
 
@@ -35,7 +39,7 @@ class Entrance:
     """Wraps the router."""
 
     def __init__(self, router: Litestar, gate: Gate, callers: Callers, limits: Limits, responses: Responses) -> None:
-        self._router = router
+        self._router = spanned("router", router)
         self._routes = Routes(router)
         self._gate = gate
         self._callers = callers
@@ -72,7 +76,18 @@ class Entrance:
             return self._serve_anybody(scope, receive, send, route)
         return self._serve_caller(scope, receive, send, route, item)
 
+    async def is_administrator(self, scope: Scope) -> bool:
+        """Say whether an administrator asks something that anybody may ask; raises Overloaded. Nothing is counted."""
+        headers = headers_of(scope)
+        caller = self._callers.find(headers.get(AUTHORIZATION))
+        if caller is None or caller.role != Role.ADMIN or headers.repeats(AUTHORIZATION):
+            return False
+        form = self._gate.form(Question(user_id=caller.user_id, session_id=caller.session_id))
+        principal = (await self._gate.admit(form)).principal
+        return principal is not None and principal.is_admin
+
     async def _serve_anybody(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
+        audit.act_as(partial(self._actor, scope))
         counters = self._limits.of_address(route.classes, scope)
         if not counters:
             await self._router(scope, receive, send)
@@ -84,6 +99,8 @@ class Entrance:
             return
         told = [policy_header(counters), state_header(admission.verdicts)]
         if refused := admission.refused:
+            names = [f"{verdict.counter.allowance.name} a minute" for verdict in refused]
+            audit.tell(audit.Kind.ATTEMPTS_LIMITED, limits=names)
             await send_error(send, refusal(refused), told)
         else:
             await self._router(scope, receive, adding(send, told))
@@ -126,7 +143,11 @@ class Entrance:
             self.served[BYPASS[1]] += 1
             told = [BYPASS, *told]
         scope["user"] = caller
+        audit.act_as(partial(self._actor, scope, caller.user_id))
         await self._router(scope, receive, adding(send, told) if told else send)
+
+    def _actor(self, scope: Scope, user_id: UUID | None = None) -> audit.Actor:
+        return audit.Actor(user_id, self._limits.address_of(scope))
 
     def _messages(
         self, prepared: Prepared, origin: Header, condition: bytes | None, told: list[Header]

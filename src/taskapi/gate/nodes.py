@@ -12,6 +12,8 @@ from taskapi.gate.calls import Call, Command, Unreachable
 from taskapi.gate.counts import Counts
 from taskapi.gate.line import Line
 from taskapi.gate.slots import Place, read_ranges, read_redirection, slot_of
+from taskapi.gate.trips import TracedLine
+from taskapi.kit import tracing
 
 MOST_REDIRECTIONS = 3
 
@@ -120,7 +122,9 @@ class Nodes:
         return line
 
     def _make_line(self, place: address.Address) -> Line:
-        return Line(place, self._seconds, self._counts, self._redirect, self._rename)
+        about = (place, self._seconds, self._counts, self._redirect, self._rename)
+        tracer = tracing.active()
+        return Line(*about) if tracer is None else TracedLine(tracer, *about)
 
     def _rename(self) -> None:
         """Say anew who all the servers are."""

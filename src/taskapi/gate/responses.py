@@ -19,6 +19,7 @@ from taskapi.gate.memory import Memory
 from taskapi.http.hardening import Header
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import read_past
+from taskapi.kit.tracing import spanned
 
 HIT_MEMORY = (b"x-cache", b"hit-memory")
 HIT_REDIS = (b"x-cache", b"hit-redis")
@@ -42,7 +43,7 @@ class Responses:
     """Finds answers and keeps them."""
 
     def __init__(self, router: ASGIApp, gate: Gate, memory: Memory, loads: Loads[Prepared], clock: Clock) -> None:
-        self._router = router
+        self._router = spanned("router", router)
         self._gate = gate
         self._memory = memory
         self._loads = loads

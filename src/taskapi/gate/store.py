@@ -8,8 +8,10 @@ from uuid import UUID
 from taskapi.kit.database import LoneConnection, ReadConnection, Row, Transaction
 
 READ = """
-SELECT generation, mode, server,
-    EXISTS (SELECT FROM outbox WHERE announced_at IS NULL AND created_at < now() - interval '1 second') AS forgotten,
+SELECT /* gate.read */ generation, mode, server,
+    (
+        SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox WHERE announced_at IS NULL
+    ) AS waiting,
     (SELECT system_identifier FROM pg_control_system()) AS system,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline
 FROM gate_state
@@ -17,24 +19,35 @@ FROM gate_state
 """Any role may call these functions; on a server that is no primary the last one is an error, as it should be."""
 
 CLOSE = """
-UPDATE gate_state SET mode = 'closed', closed_until = greatest(closed_until, clock_timestamp() + $1::interval)
-RETURNING generation, mode, server, false AS forgotten,
+UPDATE /* gate.close */ gate_state
+SET mode = 'closed', closed_until = greatest(closed_until, clock_timestamp() + $1::interval)
+RETURNING generation, mode, server,
+    (
+        SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM outbox WHERE announced_at IS NULL
+    ) AS waiting,
     (SELECT system_identifier FROM pg_control_system()) AS system,
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline
 """
 """Whoever goes on writing without Redis repeats it, so that nobody opens in between."""
 
-RENEW = "UPDATE gate_state SET generation = gen_random_uuid()::text"
-CHECK_CLOSED = "SELECT generation FROM gate_state WHERE mode = 'closed' FOR SHARE"
-HOLD_CLOSED = "SELECT generation FROM gate_state WHERE mode = 'closed' AND closed_until <= clock_timestamp() FOR UPDATE"
-OPEN = "UPDATE gate_state SET mode = 'open', generation = gen_random_uuid()::text, server = $1"
+RENEW = "UPDATE /* gate.renew */ gate_state SET generation = gen_random_uuid()::text"
+CHECK_CLOSED = "SELECT /* gate.check_closed */ generation FROM gate_state WHERE mode = 'closed' FOR SHARE"
+HOLD_CLOSED = """
+SELECT /* gate.hold_closed */ generation FROM gate_state
+WHERE mode = 'closed' AND closed_until <= clock_timestamp() FOR UPDATE
+"""
+OPEN = "UPDATE /* gate.open */ gate_state SET mode = 'open', generation = gen_random_uuid()::text, server = $1"
 
 WAITING = """
-SELECT id, user_id, fields FROM outbox WHERE announced_at IS NULL AND created_at < now() - $1::interval
+SELECT /* gate.waiting */ id, user_id, fields FROM outbox
+WHERE announced_at IS NULL AND created_at < now() - $1::interval
 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
-WAITING_OF = "SELECT id, user_id, fields FROM outbox WHERE announced_at IS NULL AND user_id = $1 ORDER BY created_at"
-MARK = "UPDATE outbox SET announced_at = $2 WHERE id = ANY($1::uuid[]) AND announced_at IS NULL"
+WAITING_OF = """
+SELECT /* gate.waiting_of */ id, user_id, fields FROM outbox
+WHERE announced_at IS NULL AND user_id = $1 ORDER BY created_at
+"""
+MARK = "UPDATE /* gate.mark */ outbox SET announced_at = $2 WHERE id = ANY($1::uuid[]) AND announced_at IS NULL"
 
 
 CLOSE_SECONDS = 3.0
@@ -52,8 +65,8 @@ class State(NamedTuple):
 
     is_open: bool
     server: str | None
-    has_forgotten: bool
-    """Whether rows of the outbox wait for a relay."""
+    oldest_waiting: float
+    """Age in seconds of the oldest row of the outbox that nobody announced; zero if there is none."""
 
 
 class Waiting(NamedTuple):
@@ -117,7 +130,7 @@ def _state(row: Row | None) -> State:
         token=row["generation"],
         is_open=row["mode"] == "open",
         server=row["server"],
-        has_forgotten=row["forgotten"],
+        oldest_waiting=row["waiting"],
     )
 
 

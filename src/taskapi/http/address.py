@@ -10,9 +10,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from litestar.types import Scope
 
+from taskapi.http.headers import headers_of
+
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 UNKNOWN = "unknown"
+FORWARDING = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
+"""Headers by which a proxy says that it asks for somebody else."""
+
 WITH_PORT = re.compile(r"(\[[^\]]*\]|[0-9.]+):[0-9]+")
 """How some proxies write a hop: `192.0.2.1:4711` or `[2001:db8::1]:4711`."""
 
@@ -41,6 +46,13 @@ class Addresses:
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
+
+
+def is_local(scope: Scope) -> bool:
+    """Say whether somebody on this machine asks, and no proxy on it for somebody elsewhere."""
+    client = scope.get("client")
+    address = _parsed(client[0]) if client else None
+    return address is not None and address.is_loopback and FORWARDING.isdisjoint(headers_of(scope))
 
 
 def counted(address: str) -> str:

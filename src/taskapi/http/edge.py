@@ -10,7 +10,8 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+import msgspec
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from taskapi.config import ServerSettings
 from taskapi.http import problems
@@ -18,8 +19,11 @@ from taskapi.http.context import ACCEPTABLE_ID, set_request_id
 from taskapi.http.deadlines import Deadlines
 from taskapi.http.hardening import harden
 from taskapi.http.headers import HTTP, headers_of
-from taskapi.kit.metrics import Distribution, Series
+from taskapi.http.traces import begun
+from taskapi.kit import tracing
+from taskapi.kit.metrics import Distribution, Exemplar, Series
 from taskapi.kit.telemetry import FrequentLog, Line, logger
+from taskapi.kit.tracing import Trace
 
 ALWAYS_ADMITTED = "/api/health"
 """Probes are answered however busy the server is."""
@@ -34,6 +38,10 @@ UNMATCHED = "unmatched"
 
 STATUSES = ("499", *map(str, range(1, 600)))
 """Status codes as labels; nginx's 499 for a caller who went away before there was an answer."""
+
+FIRST_ERROR = 400
+SLOW_SECONDS = 1.0
+"""From when on an answer is in the log, however few successes are."""
 
 TOO_LONG = "The request took too long and was given up; try again shortly."
 
@@ -50,19 +58,21 @@ class RequestLine(Line, kw_only=True, gc=False):
 class Edge:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, *, measured: bool = True) -> None:
-        """`measured`: whether durations are noted."""
+    def __init__(self, app: ASGIApp, settings: ServerSettings, *, measured: bool = True, sample: float = 1.0) -> None:
+        """`measured`: whether durations are noted; `sample`: the share of lines about successes that is written."""
         self.durations = Distribution(
             "http_request_duration_seconds", "Duration of requests.", ("method", "route", "status_code")
         )
         self._is_measured = measured
         self._series: dict[tuple[str, str | None, int], Series] = {}
+        self._sample, self._writes_all = sample, sample >= 1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app = app
         self._deadlines = Deadlines(settings.request_timeout)
         self._places = settings.max_concurrency
         self._inside = 0
         self._access = FrequentLog("taskapi.access")
+        self._tracer = tracing.active()
         self._log = logger("taskapi.access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +83,7 @@ class Edge:
         name = _chosen_id(scope)
         set_request_id(name)
         answer = Outgoing(send, name)
+        trace = None if self._tracer is None else begun(self._tracer, scope, _method_of(scope))
         started = time.perf_counter()
         task = self._current_task()
         cancelled_before = task.cancelling()
@@ -96,8 +107,10 @@ class Edge:
             if self._is_measured:
                 kind = (scope["method"], scope.get("path_template"), answer.status)
                 (self._series.get(kind) or self._series_of(*kind)).add(seconds)
-            if self._access.is_written:
-                self._write_log(scope, answer, seconds)
+            if trace is not None:
+                self._end_trace(trace, scope, answer, seconds)
+            if self._access.is_written and (self._writes_all or self._is_chosen(answer.status, seconds)):
+                self._write_log(scope, answer, seconds, trace)
 
     @property
     def inside(self) -> int:
@@ -128,9 +141,20 @@ class Edge:
         self._log.error("unforeseen error", exc_info=error)
         await answer.fail(500, "internal", "The server failed; the request id helps to find out why.")
 
-    def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float) -> None:
+    def _is_chosen(self, status: int, seconds: float) -> bool:
+        is_fine = 0 < status < FIRST_ERROR and seconds < SLOW_SECONDS
+        return not is_fine or random.random() < self._sample  # noqa: S311 - chooses lines, guards nothing
+
+    def _end_trace(self, trace: Trace, scope: HTTPScope, answer: "Outgoing", seconds: float) -> None:
+        method, route, status = _method_of(scope), scope.get("path_template") or UNMATCHED, STATUSES[answer.status]
+        if self._is_measured and trace.is_sampled:
+            self.durations.mark(seconds, (method, route, status), Exemplar(trace.trace_id, seconds, time.time()))
+        trace.end(method, route, int(status))
+
+    def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float, trace: Trace | None) -> None:
+        method = str(scope.get("method"))
         line = RequestLine(
-            method=str(scope.get("method")),
+            method=method if method in METHODS else OTHER,
             route=scope.get("path_template") or UNMATCHED,
             status=answer.status,
             milliseconds=int(seconds * 100_000) / 100,
@@ -138,6 +162,8 @@ class Edge:
             request_id=answer.request_id,
             logger=self._access.name,
             timestamp=datetime.now(UTC),
+            trace_id=msgspec.UNSET if trace is None else trace.trace_id,
+            span_id=msgspec.UNSET if trace is None else trace.span_id,
         )
         self._access.write(line)
 
@@ -171,6 +197,10 @@ class Outgoing:
         ]
         await self({"type": "http.response.start", "status": status, "headers": headers})
         await self({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _method_of(scope: HTTPScope) -> str:
+    return scope["method"] if scope["method"] in METHODS else OTHER
 
 
 def _chosen_id(scope: Scope) -> str:

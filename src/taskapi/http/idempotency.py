@@ -33,11 +33,11 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 VALID_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 KEPT_HEADERS = frozenset({b"content-type", b"etag", b"location"})
 
-OPEN = "SELECT free, fingerprint, status, headers, body FROM open_idempotency_key($1, $2)"
+OPEN = "SELECT /* idempotency.open */ free, fingerprint, status, headers, body FROM open_idempotency_key($1, $2)"
 """Takes the lock till the transaction ends, then looks: whoever gets it sees the answer of whoever had it before."""
 
 KEEP = """
-INSERT INTO idempotency_keys (user_id, key, fingerprint, status, headers, body)
+INSERT /* idempotency.keep */ INTO idempotency_keys (user_id, key, fingerprint, status, headers, body)
 SELECT $1::uuid, $2::text, $3::bytea, $4::smallint, $5::text, $6::bytea
 WHERE EXISTS (SELECT FROM users WHERE id = $1::uuid)
 """

@@ -21,12 +21,14 @@ from litestar.typing import FieldDefinition
 from taskapi.errors import Invalid, Violation
 
 NUMBER = re.compile(r"-?[0-9]+")
+ANY_QUERY = "any_query"
+"""The name under which a route declares that it takes any query and looks at none."""
 
 
 async def refuse_unknown_queries(request: Request[Any, Any, Any]) -> None:
     """Raise Invalid for every query parameter that the handler has no use for; a hook that runs before it."""
     query = request.scope["query_string"]
-    if not query:
+    if not query or request.scope["route_handler"].opt.get(ANY_QUERY):
         return
     if not _is_text(query):
         raise Invalid(

@@ -43,7 +43,7 @@ def make_folder(port: int) -> Path:
 
     What one left behind that was killed is cleared away. Others may listen on the same port, at other addresses.
     """
-    base = _own(Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"task-api-{os.geteuid()}")
+    base = _own(_base())
     for left in base.glob(f"{port}-*"):
         maker = left.name.rpartition("-")[2]
         if maker.isdigit() and not psutil.pid_exists(int(maker)):
@@ -58,6 +58,14 @@ def remove_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):
         _empty(folder)
         folder.rmdir()
+
+
+def sockets_of(port: int) -> list[Path]:
+    """Return the sockets behind `port` that the user of this process may use: their own, and as root everybody's."""
+    bases = {_base()}
+    if os.geteuid() == 0:
+        bases |= {*Path(tempfile.gettempdir()).glob("task-api-*"), *Path("/run/user").glob("*/task-api-*")}
+    return sorted(path for base in bases for path in base.glob(f"{port}-*/*{SUFFIX}") if path.stem.isdigit())
 
 
 def ask(path: Path, question: Question, seconds: float = SECONDS) -> bytes:
@@ -89,7 +97,7 @@ class Inspection:
                 path = self._folder / f"{os.getpid()}{SUFFIX}"
                 self._server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST_QUESTION)
             except OSError as error:
-                logger("taskapi.inspection").warning("this process cannot be inspected", reason=str(error))
+                logger("taskapi.inspection").warning("this process cannot be inspected", reason=error)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -119,6 +127,10 @@ class Inspection:
         question = msgspec.json.decode(line, type=dict[str, Any])
         answer = self._answers.get(str(question.get("ask")))
         return b"" if answer is None else await answer(question)
+
+
+def _base() -> Path:
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"task-api-{os.geteuid()}"
 
 
 def _empty(folder: Path) -> None:

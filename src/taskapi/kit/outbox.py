@@ -12,7 +12,7 @@ import msgspec
 from taskapi.kit.ids import new_id
 
 INSERT_EVENTS = """
-INSERT INTO outbox (id, user_id, event, payload, fields)
+INSERT /* outbox.insert */ INTO outbox (id, user_id, event, payload, fields)
 SELECT id, user_id, event, payload::jsonb, string_to_array(fields, ',')
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS row (id, user_id, event, payload, fields)
 """

@@ -1,27 +1,22 @@
 """Logs: one JSON object a line on standard output, or something pleasant on a terminal.
 
-Only what a call names is written, never a body, a header or a token; writing never fails a request.
+Only what a call names is written, never a body, a header or a token, and that only as `kit/redaction` lets it through.
+Writing neither fails a request nor makes one wait.
 """
 
 import asyncio
-import contextlib
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, TextIO
 
 import msgspec
 import structlog
 
-from taskapi.config import LogSettings
-
-TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
-PRETTY_TRACEBACKS = structlog.dev.RichTracebackFormatter(show_locals=False)
-"""Local variables stay out: they hold passwords, tokens and people's text."""
-
-FLUSH_SECONDS = 0.05
-MOST_WAITING = 1_000
-_lines = msgspec.json.Encoder()
+from taskapi.config import Level, LogSettings
+from taskapi.kit.line_writer import LineWriter
+from taskapi.kit.redaction import Redaction
 
 Logger = structlog.stdlib.BoundLogger
 
@@ -39,11 +34,15 @@ def configure_logs(settings: LogSettings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout) if pretty else JsonLines(sys.stdout)
+    handler = Lines(sys.stdout, takes_structs=not pretty)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared(),
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(pretty)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                Redaction(pretty=pretty),
+                _renderer(pretty),
+            ],
         )
     )
     root = logging.getLogger()
@@ -52,44 +51,59 @@ def configure_logs(settings: LogSettings) -> None:
     logging.raiseExceptions = False
 
 
-class JsonLines(logging.StreamHandler[TextIO]):
-    """Writes JSON lines. Those that come with every request wait a moment for each other and are written together.
+def dropped_lines() -> int:
+    """Return how many lines were given up, because nobody read them."""
+    return sum(handler.writer.dropped for handler in logging.getLogger().handlers if isinstance(handler, Lines))
 
-    A system call for each costs more than all else about them. A killed process loses lines of its last moment.
-    """
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self._waiting: list[msgspec.Struct] = []
+def level() -> str:
+    """Return the least severe level that is written."""
+    return logging.getLevelName(logging.getLogger().level).lower()
 
-    def write_soon(self, line: msgspec.Struct) -> None:
-        """Write one line within FLUSH_SECONDS; outside of an event loop at once."""
-        self._waiting.append(line)
-        if len(self._waiting) >= MOST_WAITING:
-            self.flush()
-        elif len(self._waiting) == 1:
-            try:
-                asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
-            except RuntimeError:
-                self.flush()
+
+def set_level(name: Level) -> None:
+    """Write lines of this level and of more severe ones from now on."""
+    logging.getLogger().setLevel(name.upper())
+
+
+async def answer_level(question: Mapping[str, Any]) -> bytes:
+    """Return the level, for whoever asks this process, after it was set if the question names one."""
+    if "level" in question:
+        set_level(msgspec.convert(question["level"], Level))
+    return msgspec.json.encode(level())
+
+
+def tell_of_failed_task(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Write a line for what an event loop found nobody else to tell of; its own words might quote values."""
+    logger("taskapi.loop").error("nobody waited for a failure", exc_info=context.get("exception"))
+
+
+class Lines(logging.Handler):
+    """Hands lines over to a thread that writes them. A killed process loses lines of its last moment."""
+
+    def __init__(self, stream: TextIO, *, takes_structs: bool) -> None:
+        """`takes_structs`: whether the lines that come with every request are taken as they are."""
+        super().__init__()
+        self.writer = LineWriter(stream, _tell_of_dropped)
+        self.take_frequent = self.writer.take_frequent if takes_structs else None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line at once, after those that wait."""
-        self._write_waiting()
-        super().emit(record)
+        """Write a line at once."""
+        try:
+            text = self.format(record)
+        except Exception:
+            self.handleError(record)
+        else:
+            self.writer.take(text.encode("utf-8", "backslashreplace") + b"\n")
 
     def flush(self) -> None:
-        """Write what waits; like all writing, it fails in silence."""
-        self._write_waiting()
-        with contextlib.suppress(OSError, ValueError):
-            super().flush()
+        """Return when everything so far is written, or nobody reads."""
+        self.writer.flush()
 
-    def _write_waiting(self) -> None:
-        lines, self._waiting = self._waiting, []
-        if not lines:
-            return
-        with self.lock or contextlib.nullcontext(), contextlib.suppress(OSError, ValueError):
-            self.stream.write(_lines.encode_lines(lines).decode())
+    def close(self) -> None:
+        """Write nothing more."""
+        self.writer.close()
+        super().close()
 
 
 class Line(msgspec.Struct, kw_only=True, gc=False):
@@ -100,6 +114,8 @@ class Line(msgspec.Struct, kw_only=True, gc=False):
     logger: str
     level: Literal["info"] = "info"
     timestamp: datetime
+    trace_id: str | msgspec.UnsetType = msgspec.UNSET
+    span_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class FrequentLog:
@@ -119,8 +135,8 @@ class FrequentLog:
     def write(self, line: Line) -> None:
         """Write one line."""
         handler = self._root.handlers[0] if self._root.handlers else None
-        if isinstance(handler, JsonLines):
-            handler.write_soon(line)
+        if isinstance(handler, Lines) and handler.take_frequent is not None:
+            handler.take_frequent(line)
         else:
             own = {name: getattr(line, name) for name in line.__struct_fields__ if name not in Line.__struct_fields__}
             self._logger.info(line.event, **own)
@@ -141,7 +157,11 @@ def _shared() -> list[Any]:
     ]
 
 
-def _rendering(pretty: bool) -> list[Any]:
+def _renderer(pretty: bool) -> Any:
     if pretty:
-        return [structlog.dev.ConsoleRenderer(exception_formatter=PRETTY_TRACEBACKS)]
-    return [TRACEBACKS, structlog.processors.JSONRenderer()]
+        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return structlog.processors.JSONRenderer()
+
+
+def _tell_of_dropped(lines: int) -> None:
+    logger("taskapi.logs").warning("log lines were dropped, nobody read them", lines=lines)

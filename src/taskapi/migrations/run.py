@@ -12,7 +12,7 @@ import asyncpg
 
 from taskapi.kit.database import url
 from taskapi.migrations.refusal import Refused
-from taskapi.migrations.status import Status, look
+from taskapi.migrations.status import Fetch, Status, look, look_through
 from taskapi.migrations.steps import read_steps
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "rebuilding_sql",
     "sql",
     "status",
+    "status_through",
     "steps",
     "upgrade",
     "upgrade_if_behind",
@@ -72,6 +73,11 @@ def status(database_url: str) -> Status:
         return asyncio.run(look(url.parse(database_url), read_steps(FOLDER)))
     except asyncpg.PostgresError as error:
         raise Refused(str(error)) from error
+
+
+async def status_through(fetch_value: Fetch) -> Status:
+    """Return the same by a connection that is open, with up to four queries."""
+    return await look_through(fetch_value, read_steps(FOLDER))
 
 
 def sql(start: str = "base", end: str = "head") -> str:

@@ -4,10 +4,8 @@ The database says in `alembic_version` where it stands and, should it be ahead o
 releases can still use it. It is asked without Alembic, whose import takes longer than all the rest of a look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
-
-import asyncpg
 
 from taskapi.kit.database.opening import connect
 from taskapi.kit.database.url import DatabaseUrl
@@ -16,6 +14,8 @@ from taskapi.migrations.steps import Step
 CONNECT_SECONDS = 5
 STEP = "SELECT version_num FROM alembic_version"
 FLOOR = "SELECT step FROM schema_floor"
+
+Fetch = Callable[..., Awaitable[Any]]
 
 
 class Status(NamedTuple):
@@ -70,15 +70,20 @@ async def look(address: DatabaseUrl, steps: Sequence[Step]) -> Status:
         async with connection.transaction(readonly=True):
             if address.search_path:
                 await connection.execute(f"SET LOCAL search_path = {address.search_path}")
-            current = await _value(connection, "alembic_version", STEP)
-            floor = await _value(connection, "schema_floor", FLOOR)
+            return await look_through(connection.fetchval, steps)
     finally:
         await connection.close(timeout=CONNECT_SECONDS)
+
+
+async def look_through(fetch_value: Fetch, steps: Sequence[Step]) -> Status:
+    """Return the same by a connection that is open: `fetch_value` returns the first value that a query finds."""
+    current = await _value(fetch_value, "alembic_version", STEP)
+    floor = await _value(fetch_value, "schema_floor", FLOOR)
     early = [step.number for step in steps if not step.is_late]
     return Status(current, steps[-1].number, early[-1] if early else "", floor)
 
 
-async def _value(connection: "asyncpg.Connection[Any]", table: str, query: str) -> Any:
+async def _value(fetch_value: Fetch, table: str, query: str) -> Any:
     """Return what `query` finds; None if its table is not there."""
-    is_there = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table)
-    return await connection.fetchval(query) if is_there else None
+    is_there = await fetch_value("SELECT to_regclass($1) IS NOT NULL", table)
+    return await fetch_value(query) if is_there else None

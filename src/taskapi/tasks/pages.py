@@ -52,11 +52,18 @@ def page_statement(user_id: UUID, query: TaskQuery, after: Position | None, limi
         tables["choice"] = f"SELECT {_choice(draft)} AS way"
     tables["page"] = _page(draft)
     prepared = ",\n".join(f"{name} AS MATERIALIZED ({sql})" for name, sql in tables.items())
-    sql = f"""WITH {prepared}
+    sql = f"""WITH /* {_name(draft)} */ {prepared}
 SELECT page.rank, page.key, task.*
 FROM page CROSS JOIN LATERAL (SELECT {COLUMNS} FROM tasks WHERE user_id = $1 AND id = page.id LIMIT 1) AS task
 {draft.order("page.rank", "page.key", "page.id")}"""
     return Statement(sql, draft.args)
+
+
+def _name(draft: Draft) -> str:
+    """Name the statement: one name for all whose costs are of one kind."""
+    if draft.words:
+        return "tasks.list_by_words"
+    return "tasks.list_by_facts" if draft.filters else "tasks.list"
 
 
 def _page(draft: Draft) -> str:

@@ -23,18 +23,20 @@ CONSTRAINTS: Mapping[str, type[Error]] = {
 }
 """Whoever creates a task while the account is being removed has no account any more."""
 
-FIND = f"SELECT {COLUMNS} FROM tasks WHERE user_id = $1 AND id = $2 AND trashed_at IS NULL"
+FIND = f"SELECT /* tasks.find */ {COLUMNS} FROM tasks WHERE user_id = $1 AND id = $2 AND trashed_at IS NULL"
 
 HOLD = f"""
-SELECT {COLUMNS} FROM tasks WHERE user_id = $1 AND id = ANY($2::uuid[]) AND trashed_at IS NULL
+SELECT /* tasks.hold */ {COLUMNS} FROM tasks WHERE user_id = $1 AND id = ANY($2::uuid[]) AND trashed_at IS NULL
 ORDER BY id FOR UPDATE
 """
 """Always in the order of the ids, so that two transactions that want the same tasks cannot wait for each other."""
 
-HOLD_ANYWHERE = f"SELECT {COLUMNS}, trashed_at FROM tasks WHERE user_id = $1 AND id = $2 FOR UPDATE"
+HOLD_ANYWHERE = f"""
+SELECT /* tasks.hold_anywhere */ {COLUMNS}, trashed_at FROM tasks WHERE user_id = $1 AND id = $2 FOR UPDATE
+"""
 
 INSERT = f"""
-INSERT INTO tasks (
+INSERT /* tasks.insert */ INTO tasks (
     user_id, id, title, description, status, priority, labels, due_at, completed_at, created_at, updated_at, version
 )
 SELECT
@@ -43,7 +45,7 @@ FROM json_to_recordset($2::json) AS task ({RECORD})
 """
 
 UPDATE = f"""
-UPDATE tasks SET {{columns}}
+UPDATE /* tasks.update */ tasks SET {{columns}}
 FROM json_to_recordset($3::json) AS task ({RECORD})
 WHERE tasks.user_id = $1 AND tasks.id = ANY($2::uuid[]) AND tasks.id = task.id
 """
@@ -51,17 +53,17 @@ WHERE tasks.user_id = $1 AND tasks.id = ANY($2::uuid[]) AND tasks.id = task.id
 because a join alone might be planned as a walk through all of the user's tasks."""
 
 TRASH = """
-UPDATE tasks SET trashed_at = $3, updated_at = greatest(updated_at, $3), version = version + 1
+UPDATE /* tasks.trash */ tasks SET trashed_at = $3, updated_at = greatest(updated_at, $3), version = version + 1
 WHERE user_id = $1 AND id = ANY($2::uuid[])
 """
 
 RESTORE = """
-UPDATE tasks SET trashed_at = NULL, updated_at = greatest(updated_at, $3), version = version + 1
+UPDATE /* tasks.restore */ tasks SET trashed_at = NULL, updated_at = greatest(updated_at, $3), version = version + 1
 WHERE user_id = $1 AND id = $2
 """
 
 TRASH_PAGE = f"""
-SELECT task.*
+SELECT /* tasks.trash_page */ task.*
 FROM (
     SELECT trashed_at, id FROM tasks
     WHERE user_id = $1 AND trashed_at IS NOT NULL AND (trashed_at, id) < ($2, $3)
@@ -74,7 +76,7 @@ ORDER BY page.trashed_at DESC, page.id DESC
 """
 
 SUMMARIZE = """
-SELECT
+SELECT /* tasks.summarize */
     coalesce(counts.todo, 0) AS todo,
     coalesce(counts.in_progress, 0) AS in_progress,
     coalesce(counts.done, 0) AS done,
@@ -94,7 +96,7 @@ FROM (SELECT 1) AS always LEFT JOIN task_counts AS counts ON counts.user_id = $1
 """
 
 PURGE = """
-DELETE FROM tasks USING (
+DELETE /* tasks.purge */ FROM tasks USING (
     SELECT user_id, id FROM tasks WHERE trashed_at < $1
     ORDER BY trashed_at LIMIT 100 FOR UPDATE SKIP LOCKED
 ) AS expired

@@ -15,38 +15,48 @@ ADMINS_TURN = 7_205_759_403_792_794
 HIGHEST_ID = UUID(int=(1 << 128) - 1)
 """Before every id when the newest come first; a parameter like any other keeps the statement's plan an index range."""
 
-FIND = "SELECT id, email, name, role, created_at, disabled_at, version FROM users WHERE id = $1"
+FIND = "SELECT /* users.find */ id, email, name, role, created_at, disabled_at, version FROM users WHERE id = $1"
 FIND_BY_EMAIL = """
-SELECT id, email, name, role, created_at, disabled_at, version FROM users WHERE lower(email) = lower($1)
+SELECT /* users.find_by_email */ id, email, name, role, created_at, disabled_at, version FROM users
+WHERE lower(email) = lower($1)
 """
-HOLD = FIND + " FOR SHARE"
-HOLD_TO_CHANGE = FIND + " FOR NO KEY UPDATE"
+HOLD = """
+SELECT /* users.hold */ id, email, name, role, created_at, disabled_at, version FROM users WHERE id = $1 FOR SHARE
+"""
+HOLD_TO_CHANGE = """
+SELECT /* users.hold_to_change */ id, email, name, role, created_at, disabled_at, version FROM users
+WHERE id = $1 FOR NO KEY UPDATE
+"""
 HOLD_SEVERAL = """
-SELECT id, email, name, role, created_at, disabled_at, version FROM users
+SELECT /* users.hold_several */ id, email, name, role, created_at, disabled_at, version FROM users
 WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 """Locks in the order of the ids, so that two who change each other wait instead of deadlocking."""
 
 ADD = """
-INSERT INTO users (id, email, name, role, created_at, disabled_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT /* users.add */ INTO users (id, email, name, role, created_at, disabled_at, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
-CHANGE = "UPDATE users SET email = $2, name = $3, role = $4, disabled_at = $5, version = $6 WHERE id = $1"
-REMOVE = "DELETE FROM users WHERE id = $1"
-TAKE_ADMINS_TURN = "SELECT pg_advisory_xact_lock($1)"
+CHANGE = """
+UPDATE /* users.change */ users SET email = $2, name = $3, role = $4, disabled_at = $5, version = $6 WHERE id = $1
+"""
+ALLOW = "SELECT /* users.allow */ set_config('statement_timeout', $1, true)"
+REMOVE = "DELETE /* users.remove */ FROM users WHERE id = $1"
+TAKE_ADMINS_TURN = "SELECT /* users.take_admins_turn */ pg_advisory_xact_lock($1)"
 HAS_OTHER_ADMIN = """
-SELECT EXISTS (SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1)
+SELECT /* users.has_other_admin */ EXISTS (SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1)
 """
 LIST = """
-SELECT id, email, name, role, created_at, disabled_at, version FROM users
+SELECT /* users.list */ id, email, name, role, created_at, disabled_at, version FROM users
 WHERE id < $1 ORDER BY id DESC LIMIT $2
 """
 WALK = """
-SELECT id, email, name, role, created_at, disabled_at, version
+SELECT /* users.walk */ id, email, name, role, created_at, disabled_at, version
 FROM (SELECT * FROM users WHERE id < $1 ORDER BY id DESC LIMIT $4) AS newest
 WHERE search LIKE '%' || lower($3) || '%' ORDER BY id DESC LIMIT $2
 """
 SEARCH = """
-SELECT id, email, name, role, created_at, disabled_at, version
+SELECT /* users.search */ id, email, name, role, created_at, disabled_at, version
 FROM (SELECT * FROM users WHERE search LIKE '%' || lower($3) || '%' OFFSET 0) AS found
 WHERE id < $1 ORDER BY id DESC LIMIT $2
 """
@@ -99,7 +109,7 @@ async def change(transaction: Transaction, person: Person) -> None:
 
 async def remove(transaction: Transaction, user_id: UUID, seconds: float) -> None:
     """Remove a person and, by the foreign keys, everything of theirs."""
-    await transaction.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+    await transaction.execute(ALLOW, f"{int(seconds * 1000)}ms")
     await transaction.execute(REMOVE, user_id, seconds=seconds + 1)
     transaction.touch(user_id, "user", "sessions", "tasks")
 

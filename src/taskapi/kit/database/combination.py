@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from taskapi.kit.database.naming import joint_name
+
 PLACEHOLDER = re.compile(r"\$(\d+)")
 
 Statement = tuple[str, Sequence[Any]]
@@ -21,7 +23,7 @@ def combined(statements: Sequence[Statement]) -> Statement:
 def _text(texts: tuple[str, ...], sizes: tuple[int, ...]) -> str:
     shifted = [_shifted(text, sum(sizes[:place])) for place, text in enumerate(texts)]
     parts = [f"part_{place} AS ({text})" for place, text in enumerate(shifted[:-1])]
-    return f"WITH {', '.join(parts)} {shifted[-1]}" if parts else shifted[-1]
+    return f"WITH /* {joint_name(texts)} */ {', '.join(parts)} {shifted[-1]}" if parts else shifted[-1]
 
 
 def _shifted(text: str, offset: int) -> str:

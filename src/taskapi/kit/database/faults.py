@@ -57,5 +57,5 @@ def translated(constraints: Constraints) -> Iterator[None]:
 
 
 def _away(error: BaseException) -> Overloaded:
-    logger("taskapi.database").warning("the database does not answer", reason=f"{type(error).__name__}: {error}")
+    logger("taskapi.database").warning("the database does not answer", reason=error)
     return Overloaded("The database does not answer at the moment; try again shortly.")

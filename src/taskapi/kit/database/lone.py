@@ -1,22 +1,26 @@
 """One connection outside the pool, for what may not wait behind the requests: who holds a permission renews it here."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
-from taskapi.kit.database.connection import Row
+from taskapi.kit.database.connection import Row, one
 from taskapi.kit.database.limits import Limits
+from taskapi.kit.database.naming import name_of
 from taskapi.kit.database.opening import connect
+from taskapi.kit.database.stopwatch import Stopwatch
 
 
 class LoneConnection:
     """Runs one statement at a time, each in a transaction of its own; reconnects when it has to."""
 
-    def __init__(self, dsn: str, limits: Limits, seconds: float) -> None:
+    def __init__(self, dsn: str, limits: Limits, seconds: float, stopwatch: Stopwatch | None = None) -> None:
         self._dsn = dsn
         self._limits = limits
         self._seconds = seconds
+        self.stopwatch = stopwatch or Stopwatch()
         self._turn = asyncio.Lock()
         self._connection: asyncpg.Connection[Any] | None = None
         self._is_closed = False
@@ -27,9 +31,9 @@ class LoneConnection:
             try:
                 connection = await self._connected()
                 if self._limits.begin_reading is None:
-                    return await connection.fetchrow(sql, *args)
+                    return await self._timed(connection, sql, args)
                 await connection.execute(self._limits.begin)
-                row = await connection.fetchrow(sql, *args)
+                row = await self._timed(connection, sql, args)
                 await connection.execute("COMMIT")
                 return row
             except BaseException:
@@ -40,6 +44,9 @@ class LoneConnection:
         """Close the connection, also one that is being made for somebody who still waits."""
         self._is_closed = True
         self._drop()
+
+    async def _timed(self, connection: "asyncpg.Connection[Any]", sql: str, args: Sequence[Any]) -> Row | None:
+        return await self.stopwatch.time(connection.fetchrow(sql, *args), name_of(sql), one, sql, args)
 
     async def _connected(self) -> "asyncpg.Connection[Any]":
         if self._connection is None or self._connection.is_closed():

@@ -6,7 +6,7 @@ limit: for a free connection, for a statement, for a lock, for an idle transacti
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
 from typing import Any, NamedTuple, cast
@@ -23,10 +23,15 @@ from taskapi.kit.database.limits import TRANSACTION_SECONDS, bound_transactions,
 from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.opening import connect
 from taskapi.kit.database.replicas import replicas_of, wanted
+from taskapi.kit.database.slow import SlowLog
+from taskapi.kit.database.stopwatch import Stopwatch
 from taskapi.kit.database.transaction import Around, Transaction, Unit
+from taskapi.kit.database.watched import watched
 from taskapi.kit.metrics import Distribution
 
 CONNECT_SECONDS = 5
+PLAN_PLACES = 2
+"""So many connections have to be free for one of them to explain a slow statement: a request finds another."""
 
 
 class Use(NamedTuple):
@@ -47,14 +52,15 @@ class Database:
     def __init__(self, settings: DatabaseSettings, clock: Clock, constraints: Constraints) -> None:
         if settings.url is None:
             raise ValueError("DATABASE_URL is not set")
-        self.hooks = Around(constraints)
+        self.stopwatch = Stopwatch(settings.slow_seconds, SlowLog(self._plan).tell)
+        self.hooks = Around(constraints, self.stopwatch)
         self.statements = StatementCounter()
         self._clock = clock
         self._address = url.parse(settings.url.reveal())
         self._settings = settings
         self._limits = limits(self._address, settings)
         self._wait = self._address.pool_timeout or settings.database_wait
-        self.replicas = replicas_of(settings, self.lone(CONNECT_SECONDS), self._address.schema)
+        self.replicas = replicas_of(settings, self.lone(CONNECT_SECONDS), self._address.schema, self.stopwatch)
         self.hooks.notes_positions = len(self.replicas) > 0
         self._opened: asyncpg.Pool[Any] | None = None
         self._waiting = 0
@@ -87,7 +93,7 @@ class Database:
                 return
             connection = await self._acquire()
             try:
-                yield ReadConnection(connection, self.statements)
+                yield ReadConnection(watched(connection), self.statements, self.stopwatch)
             finally:
                 await self._pool.release(connection)
 
@@ -120,7 +126,7 @@ class Database:
 
     def lone(self, seconds: float) -> LoneConnection:
         """Return a connection of its own, each use of which takes at most `seconds`; the caller closes it."""
-        return LoneConnection(self._address.dsn, self._limits, seconds)
+        return LoneConnection(self._address.dsn, self._limits, seconds, self.stopwatch)
 
     @property
     def _pool(self) -> "asyncpg.Pool[Any]":
@@ -129,7 +135,7 @@ class Database:
 
     @asynccontextmanager
     async def _reading(self, begin: str) -> AsyncIterator[ReadConnection]:
-        unit = await self._begin(begin, Around(self.hooks.constraints))
+        unit = await self._begin(begin, Around(self.hooks.constraints, self.stopwatch))
         try:
             yield unit.transaction
         finally:
@@ -137,7 +143,8 @@ class Database:
 
     async def _begin(self, begin: str, around: Around) -> Unit:
         connection = await self._acquire()
-        unit = Unit(self._pool, connection, Transaction(connection, self.statements, self._clock), around)
+        transaction = Transaction(watched(connection), self.statements, self.stopwatch, self._clock)
+        unit = Unit(self._pool, connection, transaction, around)
         await unit.begin(begin)
         return unit
 
@@ -154,6 +161,13 @@ class Database:
             raise Overloaded("All database connections are busy; try again shortly.") from error
         finally:
             self._waiting -= 1
+
+    async def _plan(self, sql: str, args: Sequence[Any]) -> str | None:
+        use = self.use
+        if use.limit - (use.open - use.idle) < PLAN_PLACES:
+            return None
+        async with self._read_primary() as connection:
+            return await connection.plan(sql, *args)
 
     def _make_pool(self, settings: DatabaseSettings) -> "asyncpg.Pool[Any]":
         seconds = settings.statement_timeout

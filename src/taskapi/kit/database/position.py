@@ -8,7 +8,10 @@ from typing import Final
 
 from taskapi.kit.database.connection import ReadConnection, Row
 
-ASK: Final = "SELECT left(pg_walfile_name(place), 8) AS timeline, place FROM pg_current_wal_insert_lsn() AS place"
+ASK: Final = """
+SELECT /* primary.position */ left(pg_walfile_name(place), 8) AS timeline, place
+FROM pg_current_wal_insert_lsn() AS place
+"""
 """Whatever was committed before this is asked lies before it, flushed or not. A server that is no primary refuses."""
 
 UNKNOWN: Final = b""

@@ -72,6 +72,10 @@ class Repeating(ReadConnection):
         """Return the first column of the first row, or None."""
         return await self._run(lambda connection: connection.fetch_value(sql, *args))
 
+    async def plan(self, sql: str, *args: Any) -> str:
+        """Return how the server would run a statement."""
+        return await self._run(lambda connection: connection.plan(sql, *args))
+
     async def _run(self, statement: Callable[[ReadConnection], Awaitable[Found]]) -> Found:
         if self._turn is None:
             return await statement(self._reading)

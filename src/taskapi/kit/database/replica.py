@@ -14,23 +14,24 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from taskapi.kit.database.connection import Connection, Row
+from taskapi.kit.database.connection import Connection, Row, one
 from taskapi.kit.database.course import Course, Whereabouts
 from taskapi.kit.database.faults import AWAY
 from taskapi.kit.database.lone import LoneConnection
+from taskapi.kit.database.naming import name_of
 from taskapi.kit.database.position import parts
 from taskapi.kit.telemetry import logger
 
 LOOK: Final = """
-SELECT pg_is_in_recovery() AS follows, pg_last_wal_replay_lsn() AS place,
+SELECT /* replica.look */ pg_is_in_recovery() AS follows, pg_last_wal_replay_lsn() AS place,
     (SELECT system_identifier FROM pg_control_system()) AS cluster,
     greatest((SELECT timeline_id FROM pg_control_checkpoint()), (SELECT received_tli FROM pg_stat_wal_receiver),
         (SELECT min_recovery_end_timeline FROM pg_control_recovery())) AS timeline
 """
 """Any role may ask; `received_tli` is empty for one without `pg_monitor`, which learns of a new timeline later."""
 
-IS_PAST: Final = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1"
-GREET: Final = "SELECT system_identifier FROM pg_control_system()"
+IS_PAST: Final = "SELECT /* replica.is_past */ pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1"
+GREET: Final = "SELECT /* replica.greet */ system_identifier FROM pg_control_system()"
 
 LOOK_SECONDS = 1.0
 """How long a look may take; what reads there at that moment is cut off and repeated on the primary."""
@@ -122,7 +123,7 @@ class Replica:
     def leave(self, state: State, error: BaseException | None = None) -> None:
         """Leave it out, and cut off what reads there, until a look finds it well."""
         if state is not self.state:
-            reason = f"{type(error).__name__}: {error}" if error else state.value
+            reason = error or state.value
             logger("taskapi.database").warning("a replica is left out", replica=self.number, reason=reason)
         self.state = state
         pool, self._pool = self._pool, None
@@ -177,7 +178,8 @@ class Replica:
 
     async def _is_past(self, connection: "Connection[Any]", position: bytes) -> bool:
         try:
-            return bool(await connection.fetchval(IS_PAST, parts(position)[1], timeout=WAIT_SECONDS))
+            answer = connection.fetchval(IS_PAST, parts(position)[1], timeout=WAIT_SECONDS)
+            return bool(await self._watch.stopwatch.time(answer, name_of(IS_PAST), one))
         except asyncio.CancelledError:
             raise
         except (*AWAY, asyncpg.PostgresError) as error:

@@ -20,6 +20,8 @@ from taskapi.kit.database.lone import LoneConnection
 from taskapi.kit.database.opening import connect
 from taskapi.kit.database.repeating import Repeating, ReplicaCounts, Turn
 from taskapi.kit.database.replica import LOOK_SECONDS, Replica, Report, State
+from taskapi.kit.database.stopwatch import Stopwatch
+from taskapi.kit.database.watched import watched
 from taskapi.kit.rounds import repeat
 from taskapi.kit.telemetry import logger
 
@@ -29,7 +31,7 @@ MOST_ASKED = 2
 """Replicas that one read asks how far they are."""
 
 WHEREABOUTS: Final = """
-SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster,
+SELECT /* primary.whereabouts */ (SELECT system_identifier FROM pg_control_system()) AS cluster,
     ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int AS timeline,
     pg_current_wal_flush_lsn() AS place
 """
@@ -53,7 +55,9 @@ def wanted() -> bytes | None:
 class Replicas:
     """The replicas that this process reads from."""
 
-    def __init__(self, primary: LoneConnection, course: Course, replicas: Sequence[Replica]) -> None:
+    def __init__(
+        self, primary: LoneConnection, course: Course, replicas: Sequence[Replica], stopwatch: Stopwatch
+    ) -> None:
         self.counts = ReplicaCounts()
         self._primary = primary
         self._course = course
@@ -61,6 +65,7 @@ class Replicas:
         self._turn = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._statements = StatementCounter()
+        self._stopwatch = stopwatch
 
     def __len__(self) -> int:
         return len(self._replicas)
@@ -99,7 +104,8 @@ class Replicas:
             connection = await stack.enter_async_context(replica.lend(position))
             if connection is not None:
                 self.counts.replica += 1
-                return Repeating(ReadConnection(connection, self._statements), replica, self.counts, turn_to_primary)
+                reading = ReadConnection(watched(connection), self._statements, self._stopwatch)
+                return Repeating(reading, replica, self.counts, turn_to_primary)
         if any(replica.state is State.IN_USE for replica in self._replicas):
             self.counts.lagging += 1
         else:
@@ -120,7 +126,9 @@ class Replicas:
         self._course.take(Whereabouts(row["cluster"], row["timeline"], row["place"]), moment)
 
 
-def replicas_of(settings: DatabaseSettings, primary: LoneConnection, schema: str | None) -> Replicas:
+def replicas_of(
+    settings: DatabaseSettings, primary: LoneConnection, schema: str | None, stopwatch: Stopwatch
+) -> Replicas:
     """Return the replicas that the settings name; `schema` is the primary's, for those whose address names none."""
     course = Course()
     made = []
@@ -137,10 +145,10 @@ def replicas_of(settings: DatabaseSettings, primary: LoneConnection, schema: str
             "reset": leave_as_it_is,
             **own.options,
         }
-        watch = LoneConnection(place.dsn, own, LOOK_SECONDS)
+        watch = LoneConnection(place.dsn, own, LOOK_SECONDS, stopwatch)
         made.append(Replica(number, pool, watch, course, settings.database_read_lag))
-    return Replicas(primary, course, made)
+    return Replicas(primary, course, made, stopwatch)
 
 
 def _tell(error: Exception) -> None:
-    logger("taskapi.database").warning("the replicas cannot be looked after", reason=repr(error))
+    logger("taskapi.database").warning("the replicas cannot be looked after", reason=error)

@@ -19,6 +19,10 @@ from taskapi.kit.database import position
 from taskapi.kit.database.combination import Statement, combined
 from taskapi.kit.database.connection import Connection, ReadConnection, StatementCounter
 from taskapi.kit.database.faults import Constraints, translated
+from taskapi.kit.database.naming import name_of
+from taskapi.kit.database.stopwatch import Stopwatch
+from taskapi.kit.database.watched import watched
+from taskapi.kit.request import request_id
 from taskapi.kit.telemetry import logger
 
 Hook = Callable[["Transaction"], Awaitable[None]]
@@ -36,8 +40,10 @@ REFUSED = "ERROR"
 class Transaction(ReadConnection):
     """Runs statements that write. Made by `Database.transaction`, never by hand."""
 
-    def __init__(self, connection: "Connection[Any]", counter: StatementCounter, clock: Clock) -> None:
-        super().__init__(connection, counter)
+    def __init__(
+        self, connection: "Connection[Any]", counter: StatementCounter, stopwatch: Stopwatch, clock: Clock
+    ) -> None:
+        super().__init__(connection, counter, stopwatch)
         self._clock = clock
         self._events: list[outbox.Event] = []
         self._touched: dict[UUID, frozenset[str]] = {}
@@ -71,9 +77,8 @@ class Transaction(ReadConnection):
     async def execute(self, sql: str, *args: Any, seconds: float | None = None) -> int:
         """Run one statement and return how many rows it changed; `seconds` is its time limit if not the usual one."""
         self._counter.count += 1
-        status = await self._connection.execute(sql, *args, timeout=seconds)
-        last = status.rpartition(" ")[2]
-        return int(last) if last.isdigit() else 0
+        answer = self._connection.execute(sql, *args, timeout=seconds)
+        return _changed(await self._stopwatch.time(answer, name_of(sql), _changed, sql, args))
 
     def emit(self, event: outbox.Event) -> None:
         """Record something that happened; it is stored with the change and announced after the commit."""
@@ -125,12 +130,15 @@ class Unit:
         self.transaction = transaction
         self._pool = pool
         self._connection = connection
+        self._statements = watched(connection)
         self._around = around
 
     async def begin(self, statements: str) -> None:
         """Send BEGIN and what belongs to it; where that fails, or is cancelled, the connection is closed."""
         try:
-            await self._connection.execute(statements)
+            name = request_id.get()
+            sql = f"{statements} /* request {name} */" if name else statements
+            await self._around.stopwatch.time(self._statements.execute(sql), "begin", _changed)
         except BaseException:
             self._close()
             await self._release()
@@ -166,7 +174,7 @@ class Unit:
     async def _send_commit(self) -> None:
         """Send COMMIT. Where its outcome stays unknown the connection is closed and no hook runs, neither sort."""
         try:
-            if await self._connection.execute("COMMIT") != "COMMIT":
+            if await self._around.stopwatch.time(self._statements.execute("COMMIT"), "commit", _changed) != "COMMIT":
                 raise RuntimeError("a statement failed, its error was hidden, and so the server rolled back")
         except BaseException as error:
             if getattr(error, "severity_en", None) == REFUSED:
@@ -184,7 +192,7 @@ class Unit:
 
     async def _rollback(self) -> None:
         try:
-            await self._connection.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
+            await self._statements.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
         except Exception:
             self._close()
         await self._release()
@@ -197,6 +205,12 @@ class Unit:
 
     async def _release(self) -> None:
         await self._pool.release(self._connection)
+
+
+def _changed(status: str) -> int:
+    """Return how many rows a statement changed, from what the server says of it."""
+    last = status.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
@@ -212,8 +226,9 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
 class Around:
     """What belongs to every transaction: the constraints' errors, and the hooks that other rooms hang on it."""
 
-    def __init__(self, constraints: Constraints) -> None:
+    def __init__(self, constraints: Constraints, stopwatch: Stopwatch) -> None:
         self.constraints = constraints
+        self.stopwatch = stopwatch
         self.notes_positions = False
         """Whether each transaction that touches something asks after its commit how far the log is."""
         self.at_last_statement: list[Callable[[Transaction], None]] = []

@@ -1,0 +1,148 @@
+"""Writes lines from a thread of its own, so that nobody waits for whoever reads them.
+
+What waits is bounded: where nobody reads, lines are dropped and counted, first those that come with every request.
+"""
+
+import contextlib
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO
+
+import msgspec
+
+MOST_WAITING = 10_000
+MOST_FREQUENT = 8_000
+"""Of them those that come with every request; the rest is for what is worth more."""
+
+TOGETHER_SECONDS = 0.05
+"""How long a frequent line waits for others: a system call for each costs more than all else about them."""
+
+PATIENCE_SECONDS = 1.0
+"""How long a flush waits for whoever reads."""
+
+Item = msgspec.Struct | bytes | threading.Event
+"""A line that is still to be encoded, one that is, or what is set once everything before it is written."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class LineWriter:
+    """Takes lines from any thread, in order."""
+
+    def __init__(self, stream: TextIO, told: Callable[[int], None]) -> None:
+        """`told` is called with how many lines were dropped, once lines can be written again."""
+        self.dropped = 0
+        self._told = told
+        self._untold = 0
+        self._write = _write_to(stream)
+        self._waiting: deque[Item] = deque()
+        self._wanted, self._at_once = threading.Event(), threading.Event()
+        self._asked = self._ends = False
+        self._thread = threading.Thread(target=self._run, name="log lines", daemon=True)
+        self._thread.start()
+
+    def take(self, line: bytes) -> None:
+        """Write a line at once."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._drop(1)
+        else:
+            self._waiting.append(line)
+            self._wake()
+
+    def take_frequent(self, line: msgspec.Struct) -> None:
+        """Write a line together with others, soon."""
+        if len(self._waiting) >= MOST_FREQUENT:
+            self._drop(1)
+            return
+        self._waiting.append(line)
+        if not self._asked:
+            self._asked = True
+            self._wanted.set()
+
+    def flush(self) -> None:
+        """Return when everything so far is written, or after PATIENCE_SECONDS."""
+        if self._thread.is_alive():
+            reached = threading.Event()
+            self._waiting.append(reached)
+            self._wake()
+            reached.wait(PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        """Write what waits, for as long as somebody reads, and nothing more."""
+        self._ends = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._at_once.set()
+        self._wanted.set()
+
+    def _drop(self, lines: int) -> None:
+        self.dropped += lines
+        self._untold += lines
+
+    def _run(self) -> None:
+        while not self._ends:
+            self._wanted.wait()
+            self._at_once.wait(TOGETHER_SECONDS)
+            self._at_once.clear()
+            self._wanted.clear()
+            self._asked = False  # before looking: what comes from now on asks again
+            self._write_waiting()
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        items = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        lines = [item for item in items if not isinstance(item, threading.Event)]
+        try:
+            self._write(b"".join(_encoded(lines)))
+        except (OSError, ValueError):
+            self._drop(len(lines))
+        else:
+            self._tell_of_dropped()
+        for item in items:
+            if isinstance(item, threading.Event):
+                item.set()
+
+    def _tell_of_dropped(self) -> None:
+        if self._untold:
+            lines, self._untold = self._untold, 0
+            self._told(lines)
+
+
+def _encoded(lines: Iterable[msgspec.Struct | bytes]) -> Iterator[bytes]:
+    frequent: list[msgspec.Struct] = []
+    for line in lines:
+        if isinstance(line, bytes):
+            yield _encoder.encode_lines(frequent)
+            yield line
+            frequent = []
+        else:
+            frequent.append(line)
+    yield _encoder.encode_lines(frequent)
+
+
+def _write_to(stream: TextIO) -> Callable[[bytes], None]:
+    """Return what writes to a stream, past its buffer if it is a file of the system: nobody else may wait for that."""
+    with contextlib.suppress(OSError, ValueError):
+        return _write_to_file(stream.fileno())
+
+    def write(text: bytes) -> None:
+        stream.write(text.decode())
+        stream.flush()
+
+    return write
+
+
+def _write_to_file(number: int) -> Callable[[bytes], None]:
+    def write(text: bytes) -> None:
+        left = memoryview(text)
+        while left:
+            try:
+                left = left[os.write(number, left) :]
+            except BlockingIOError:  # somebody who shares the file wants no waiting; this thread does
+                select.select([], [number], [])
+
+    return write

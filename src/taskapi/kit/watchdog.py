@@ -1,0 +1,100 @@
+"""Notices when the event loop is held up, and where: a thread of its own looks at what the loop's thread is doing.
+
+The loop notes the time twenty times a second, and as often the thread looks at the note; nothing else is done until the
+note is old.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+
+import msgspec
+
+BEAT_SECONDS = 0.05
+STALL_SECONDS = 0.1
+"""For how long the loop may not come to the note."""
+
+MOST_KEPT = 20
+MOST_FRAMES = 40
+
+
+class Stall(msgspec.Struct, frozen=True):
+    """A time during which the loop ran nothing else."""
+
+    began: datetime
+    seconds: float
+    stack: list[str]
+    """What it ran, the innermost last: places in the code, and no values."""
+
+
+class Watchdog:
+    """Watches one event loop."""
+
+    def __init__(self) -> None:
+        self._stalls: deque[Stall] = deque(maxlen=MOST_KEPT)
+        self._noted = 0.0
+        self._stopped = threading.Event()
+
+    @property
+    def stalls(self) -> list[Stall]:
+        """The last ones, the latest first."""
+        return list(self._stalls)[::-1]
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch the loop in which this is called, for the length of the block."""
+        noting = self._note(asyncio.get_running_loop())
+        watched = threading.get_ident()
+        thread = threading.Thread(target=self._watch, args=(watched,), name="watchdog", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            noting.cancel()
+
+    def _note(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        async def note() -> None:
+            while True:
+                self._noted = time.monotonic()
+                await asyncio.sleep(BEAT_SECONDS)
+
+        self._noted = time.monotonic()
+        return loop.create_task(note(), name="note for the watchdog")
+
+    def _watch(self, watched: int) -> None:
+        looked, used = time.monotonic(), time.process_time()
+        while not self._stopped.wait(BEAT_SECONDS):
+            late, idle = time.monotonic() - looked, time.process_time() - used < (time.monotonic() - looked) / 2
+            if not (late > STALL_SECONDS and idle):  # else the system let nothing of this process run
+                self._look(watched)
+            looked, used = time.monotonic(), time.process_time()
+
+    def _look(self, watched: int) -> None:
+        noted = self._noted
+        ago = time.monotonic() - noted
+        if ago <= STALL_SECONDS:
+            return
+        began = datetime.now(UTC) - timedelta(seconds=ago)
+        stack = stack_of(sys._current_frames().get(watched))
+        while self._noted == noted and not self._stopped.wait(BEAT_SECONDS):
+            pass
+        self._stalls.append(Stall(began, round(max(self._noted - noted, ago), 3), stack))
+
+
+def stack_of(frame: FrameType | None) -> list[str]:
+    """Return where a thread is, the innermost last."""
+    places = [place_of(found) for found, _ in traceback.walk_stack(frame)] if frame else []
+    return places[:MOST_FRAMES][::-1]
+
+
+def place_of(frame: FrameType) -> str:
+    """Return module, line and function of a frame."""
+    return f"{frame.f_globals.get('__name__', '?')}:{frame.f_lineno} {frame.f_code.co_qualname}"

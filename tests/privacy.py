@@ -1,0 +1,34 @@
+"""What tests make up for people – passwords, tokens, addresses, texts – and whether any of it got into a log."""
+
+import re
+from collections.abc import Iterator
+
+SHORTEST = 12
+"""A shorter text may stand in a line by chance."""
+
+KINDS = {
+    "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+\.[a-z]+"),
+    "a token": re.compile(r"eyJ[\w-]{10,}\.[\w-]+"),
+}
+_known = {"correct horse battery"}
+
+
+def keep_private(*texts: str) -> None:
+    """Remember texts that no log may hold from now on."""
+    _known.update(text for text in texts if len(text) >= SHORTEST)
+
+
+def found_in(log: str) -> Iterator[str]:
+    """Yield what a log holds that it must not, by kind or word for word."""
+    for name, kind in KINDS.items():
+        for match in kind.finditer(log):
+            yield f"{name}: {match[0]}"
+    for text in _known:
+        if text in log:
+            yield f"a text of somebody's: {text}"
+
+
+def assert_private(log: str) -> None:
+    """Fail if a log holds anything that is private."""
+    found = sorted(found_in(log))
+    assert not found, f"the log holds {found[:5]}"
