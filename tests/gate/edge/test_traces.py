@@ -86,7 +86,7 @@ async def test_a_write_is_begun_committed_and_ended(memory: Memory, lin: Person)
     assert (name, admission, router) == ("POST /api/tasks", ADMISSION, "router")
     found = [part for part, _ in parts]
     assert (found[0], found[-2:]) == ("BEGIN", ["COMMIT", "redis"])
-    assert sorted(found[1:-2]) == ["outbox.insert+tasks.insert", "redis"], "the change with its event, while Redis is told"
+    assert sorted(found[1:-2]) == ["outbox.insert+tasks.insert", "redis"], "the change and its event, while Redis hears"
 
 
 async def test_parts_lie_inside_of_what_they_are_parts_of(memory: Memory, lin: Person) -> None:
