@@ -157,7 +157,7 @@ def test_a_collector_sees_a_read_that_is_kept_one_that_is_loaded_and_a_write(fol
         assert told["service.name"] == "task-api"
         assert told["deployment.environment.name"] == "test"
         assert told["service.version"]
-        assert all(trace[0] in program.out for trace in (write, kept, loaded)), "log lines name their traces"
+        eventually(lambda: all(trace[0] in program.out for trace in (write, kept, loaded)))  # in their log lines
 
         accepted = {"Accept": "application/openmetrics-text; version=1.0.0"}
         shown = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=accepted).text

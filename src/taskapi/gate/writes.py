@@ -112,11 +112,11 @@ class Writes:
             await self._close()
         await self._lease.settle()
         closing = self._lease.closing
-        await transaction.execute("SAVEPOINT gate")
+        await transaction.execute("SAVEPOINT /* gate.savepoint */ gate")
         generation = await store.closed_generation(transaction)
         if closing is not None and generation == closing.token:
             return True
-        await transaction.execute("ROLLBACK TO SAVEPOINT gate")  # lets go of the row
+        await transaction.execute("ROLLBACK /* gate.let_go */ TO SAVEPOINT gate")  # lets go of the row
         return False
 
     async def _close(self) -> None:

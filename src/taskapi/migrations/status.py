@@ -12,8 +12,8 @@ from taskapi.kit.database.url import DatabaseUrl
 from taskapi.migrations.steps import Step
 
 CONNECT_SECONDS = 5
-STEP = "SELECT version_num FROM alembic_version"
-FLOOR = "SELECT step FROM schema_floor"
+STEP = "SELECT /* schema.step */ version_num FROM alembic_version"
+FLOOR = "SELECT /* schema.floor */ step FROM schema_floor"
 
 Fetch = Callable[..., Awaitable[Any]]
 
@@ -85,5 +85,5 @@ async def look_through(fetch_value: Fetch, steps: Sequence[Step]) -> Status:
 
 async def _value(fetch_value: Fetch, table: str, query: str) -> Any:
     """Return what `query` finds; None if its table is not there."""
-    is_there = await fetch_value("SELECT to_regclass($1) IS NOT NULL", table)
+    is_there = await fetch_value("SELECT /* schema.has */ to_regclass($1) IS NOT NULL", table)
     return await fetch_value(query) if is_there else None
