@@ -14,24 +14,25 @@ TABLE = "taskapi.headers"
 
 
 class Headers(dict[bytes, bytes]):
-    """The last value of each name, in small letters as ASGI sends them."""
+    """The last value of each name, in small letters as ASGI sends them; made by `headers_of`."""
 
-    __slots__ = ("_sent",)
+    __slots__ = ("sent",)
 
-    def __init__(self, scope: Scope) -> None:
-        self._sent = cast(Collection[tuple[bytes, bytes]], scope["headers"])
-        super().__init__(self._sent)
+    sent: Collection[tuple[bytes, bytes]]
+    """All of them, as they were sent. Set from outside: with an `__init__` the table would cost four times as much."""
 
     def repeats(self, *names: bytes) -> bool:
         """Say whether a header of one of these names was sent more than once."""
-        if len(self) == len(self._sent):  # nearly always
+        if len(self) == len(self.sent):  # nearly always
             return False
-        return any(sum(each == name for each, _ in self._sent) > 1 for name in names)
+        return any(sum(each == name for each, _ in self.sent) > 1 for name in names)
 
 
 def headers_of(scope: Scope) -> Headers:
     """Return the request's headers."""
     found = scope.get(TABLE)
     if found is None:
-        scope[TABLE] = found = Headers(scope)  # type: ignore[literal-required]
+        sent = cast(Collection[tuple[bytes, bytes]], scope["headers"])
+        scope[TABLE] = found = Headers(sent)  # type: ignore[literal-required]
+        found.sent = sent
     return cast(Headers, found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import time_ns
 
 Clock = Callable[[], datetime]
@@ -10,5 +11,9 @@ Clock = Callable[[], datetime]
 
 def system_clock() -> datetime:
     """Return the machine's time in UTC, cut to milliseconds (what the API shows and UUIDv7 holds)."""
-    milliseconds = time_ns() // 1_000_000
+    return _at(time_ns() // 1_000_000)
+
+
+@lru_cache(1)  # a busy process asks many times a millisecond
+def _at(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)  # exact: it rounds to the nearest microsecond
