@@ -29,6 +29,7 @@ from bench.serving import serving
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 SERVER_CPU, OTHER_CPU = 0, 1
+SILENT = {"LOG_LEVEL": "error", "TASK_API_METRICS_PORT": "0"}
 WARM_UP_SECONDS = 20
 CROWDS = (("mix-97-3", 1_000, 15, 3), ("mix-90-10", 1_000, 15, 10), ("churn", 100_000, 120, None))
 """Name, people, seconds, and writes in a hundred requests (None: a read of each person in turn)."""
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) -> list[Measurement]:
-    """Start the three applications and return what is asked of them."""
+    """Start the four applications and return what is asked of them."""
     ours = stack.enter_context(serving("bench.app:create", environment, SERVER_CPU))
     guide = stack.enter_context(serving("bench.guide_way:create", environment, SERVER_CPU))
     person = shapes.join(ours, "bench@example.org", secrets.token_urlsafe(16))
@@ -64,9 +65,11 @@ def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) ->
     follower = shapes.join(guide, "guide@example.org", secrets.token_urlsafe(16))
     shapes.record(ours, person, folder / "recorded")
     bare = stack.enter_context(serving("bench.app:create_bare", {"RECORDED": str(folder / "recorded")}, SERVER_CPU))
+    silent = stack.enter_context(serving("bench.app:create", {**environment, **SILENT}, SERVER_CPU))
     return [
         *(Measurement(bare, shape) for shape in shapes.bare(person)),
         *(Measurement(guide, shape) for shape in shapes.guide_way(follower)),
+        *(Measurement(silent, shape) for shape in shapes.silent(person)),
         *(Measurement(ours, shape) for shape in shapes.ours(person, guest)),
     ]
 
@@ -82,6 +85,8 @@ def _measured(measurements: list[Measurement], redis: Redis) -> list[Row]:
     for name, row in rows.items():
         bare = rows[shapes.BARE.get(name, "bare")]
         row.times_bare = round(row.cpu_microseconds_per_request / bare.cpu_microseconds_per_request, 2)
+        if silent := rows.get(shapes.SILENT.get(name, "")):
+            row.times_silent = round(row.cpu_microseconds_per_request / silent.cpu_microseconds_per_request, 2)
     return list(rows.values())
 
 
@@ -106,7 +111,7 @@ def _crowded(folder: Path, environment: Mapping[str, str], redis: Redis) -> list
     for name, count, seconds, writes in CROWDS:
         crowd.gather(environment, count, folder / name)
         shape = crowd.in_turn(folder / name) if writes is None else crowd.mix(folder / name, writes, name)
-        with serving("bench.app:create", environment, SERVER_CPU) as base_url:
+        with serving("bench.app:create_for_crowds", environment, SERVER_CPU) as base_url:
             if writes is not None:  # everybody has been there before
                 drive(base_url, crowd.mix(folder / name, 0, name), WARM_UP_SECONDS, OTHER_CPU, start=1)
             rows.append(_round(Measurement(base_url, shape), redis, 0, seconds))
@@ -119,17 +124,21 @@ def _round(measurement: Measurement, redis: Redis, number: int, seconds: int = S
     before, redis_before = _meter(base_url), _cpu_of(redis)
     report = drive(base_url, shape, seconds, OTHER_CPU, start=number * 10_000_000)
     after, redis_after = _meter(base_url), _cpu_of(redis)
+    statements = after.statements - before.statements
+    of_reads = statements if shape.method == "GET" else 0
+    if shape.script is not None:  # of several methods
+        of_reads = after.read_statements - before.read_statements
     return Row(
         name=shape.name,
         requests_per_second=report.per_second,
         cpu_microseconds_per_request=(after.cpu_seconds - before.cpu_seconds) / report.requests * 1_000_000,
         p50_milliseconds=report.p50,
         p99_milliseconds=report.p99,
-        statements_per_request=(after.statements - before.statements) / report.requests,
+        statements_per_request=statements / report.requests,
         transactions_per_request=(after.transactions - before.transactions) / report.requests,
         trips_per_request=(after.trips - before.trips) / report.requests,
         redis_cpu_microseconds_per_request=(redis_after - redis_before) / report.requests * 1_000_000,
-        read_statements_per_request=(after.read_statements - before.read_statements) / report.requests,
+        read_statements_per_request=of_reads / report.requests,
         resident_mebibytes=psutil.Process(after.pid).memory_info().rss / 2**20,
         redis_bytes=float(redis.info("memory")["used_memory"]),
     )

@@ -5,14 +5,25 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
+from msgspec import structs
 
 from bench.app import Recorded
 from bench.load import Shape
 
 LIST = "/api/tasks?status=done"
 AT_ONCE = 64
-BARE = {"list-cached": "bare", "task-cached": "bare-task", "not-modified": "bare-not-modified"}
+BARE = {
+    "list-cached": "bare",
+    "list-cached-silent": "bare",
+    "task-cached": "bare-task",
+    "task-cached-silent": "bare-task",
+    "not-modified": "bare-not-modified",
+    "not-modified-silent": "bare-not-modified",
+}
 """The row of the bare application that a row is compared with, if it is not `bare`."""
+
+SILENT = {name: f"{name}-silent" for name in ("list-cached", "task-cached", "not-modified")}
+"""The rows of the same requests to the application with logs and metrics off."""
 
 ITS_OWN = frozenset({"date", "server", "x-request-id"})
 """Headers that the server adds by itself, or that the bare application has no reason to send."""
@@ -69,6 +80,11 @@ def bare(person: Person) -> list[Shape]:
         Shape(name="bare-task", paths=["/task"], headers=person.headers, connections=AT_ONCE),
         Shape(name="bare-not-modified", paths=["/not-modified"], headers=known, connections=AT_ONCE),
     ]
+
+
+def silent(person: Person) -> list[Shape]:
+    """Return what is asked of the application that neither writes logs nor measures itself."""
+    return [structs.replace(shape, name=SILENT[shape.name]) for shape in _reads(person) if shape.name in SILENT]
 
 
 def guide_way(person: Person) -> list[Shape]:

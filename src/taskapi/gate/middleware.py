@@ -6,7 +6,7 @@ router with its caller in the scope. Nothing kept is sent unless that very trip 
 
 from collections.abc import Awaitable, Iterator, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from litestar import Litestar
@@ -160,8 +160,8 @@ class Entrance:
         else:
             status, content = prepared.answer.status, prepared.answer.content(request_id())
             headers = prepared.headers_for(content)
-        start = {"type": "http.response.start", "status": status, "headers": Hardened((*headers, origin, *told))}
-        return cast(Any, start), {"type": "http.response.body", "body": content, "more_body": False}
+        start: Any = {"type": "http.response.start", "status": status, "headers": Hardened((*headers, origin, *told))}
+        return start, {"type": "http.response.body", "body": content, "more_body": False}
 
 
 def _reason(admission: Admission) -> Error:

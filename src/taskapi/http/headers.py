@@ -30,9 +30,9 @@ class Headers(dict[bytes, bytes]):
 
 def headers_of(scope: Scope) -> Headers:
     """Return the request's headers."""
-    found = scope.get(TABLE)
+    found: Any = scope.get(TABLE)
     if found is None:
-        sent = cast(Collection[tuple[bytes, bytes]], scope["headers"])
+        sent: Any = scope["headers"]
         scope[TABLE] = found = Headers(sent)  # type: ignore[literal-required]
         found.sent = sent
-    return cast(Headers, found)
+    return found  # type: ignore[no-any-return]  # to say what it is with `cast` costs a call with every look
