@@ -24,6 +24,7 @@ from taskapi.kit.telemetry import configure_logs
 from tests.house import House, quick_auth, serving
 from tests.people import Client
 from tests.pgbouncer import pgbouncer
+from tests.privacy import assert_private
 from tests.servers import Servers, test_servers
 from tests.waiting import eventually
 
@@ -87,6 +88,7 @@ def house(settings: Settings) -> Iterator[House]:
     with serving(settings) as running:
         yield running
         assert UNNAMED not in statements(running), "a statement without a name was run"
+        assert_private(str(running.app.measures.instruments.snapshot()), "what was measured of all these tests")
 
 
 def statements(house: House) -> set[str]:

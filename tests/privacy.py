@@ -1,4 +1,8 @@
-"""What tests make up for people – passwords, tokens, addresses, texts – and whether any of it got into a log."""
+"""What tests make up for people – passwords, tokens, addresses, texts – and whether any of it is where all may look.
+
+Looked through are the logs and metrics of every program that tests start, the metrics of the house after all tests of a
+process, and every span that a test sees.
+"""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +32,7 @@ def found_in(log: str) -> Iterator[str]:
             yield f"a text of somebody's: {text}"
 
 
-def assert_private(log: str) -> None:
-    """Fail if a log holds anything that is private."""
-    found = sorted(found_in(log))
-    assert not found, f"the log holds {found[:5]}"
+def assert_private(text: str, what: str = "the log") -> None:
+    """Fail if a text that `what` names holds anything that is private."""
+    found = sorted(found_in(text))
+    assert not found, f"{what} holds {found[:5]}"

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from taskapi.kit import tracing
 from taskapi.kit.otel import OpenTelemetry
+from tests.privacy import assert_private
 
 
 class Seen(NamedTuple):
@@ -53,6 +54,7 @@ def remembered() -> Iterator[Memory]:
     tracing.use(memory.tracer)
     try:
         yield memory
+        assert_private(repr(memory.spans), "a span")
     finally:
         tracing.use(None)
 

@@ -31,6 +31,7 @@ class Launched:
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://{host}:{self.port}"
+        self._metrics_url = _metrics_url(settings)
         self._log = folder.with_name(f"{folder.name}-{self.port}")
         self._log.mkdir(exist_ok=True)
         with (self._log / "out").open("wb") as out, (self._log / "err").open("wb") as err:
@@ -51,6 +52,9 @@ class Launched:
     def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         """Stop it if nobody has, and see that it logged nothing private."""
         if self.process.poll() is None:
+            if kind is None and self._metrics_url:
+                with contextlib.suppress(httpx.TransportError):  # it may stand still, or have found its port taken
+                    assert_private(httpx.get(self._metrics_url, timeout=3).text, "a page of metrics")
             self.end()
         if kind is None and (self._log / "out").is_file():
             assert_private(self.out)
@@ -151,6 +155,12 @@ def free_port() -> int:
 def gone(processes: list[psutil.Process]) -> bool:
     """Whether none of them is left."""
     return not any(is_alive(process) for process in processes)
+
+
+def _metrics_url(settings: dict[str, str]) -> str:
+    """Return where a program with these settings shows its metrics; empty if it shows none."""
+    port = settings.get("TASK_API_METRICS_PORT", "0")
+    return "" if port == "0" else f"http://{settings.get('TASK_API_METRICS_HOST', '127.0.0.1')}:{port}/metrics"
 
 
 def _listens(process: psutil.Process) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from tests.privacy import assert_private
 from tests.servers import data_folder
 from tests.spans import Seen, Tree, tree
 from tests.system.launch import Launched, free_port, started
@@ -101,6 +102,7 @@ def collecting() -> Iterator[Collector]:
     thread.start()
     try:
         yield collector
+        assert_private(f"{collector.spans} {collector.resources}", "a span")
     finally:
         collector.may_answer.set()
         collector.server.shutdown()
