@@ -5,11 +5,14 @@ test process even if that is killed.
 """
 
 import asyncio
+import atexit
 import secrets
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,6 +71,25 @@ def data_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def used_data() -> Iterator[Path]:
+    """Give a program's data folder as an earlier run left it, with which it is ready much sooner than with none."""
+    with data_folder() as folder:
+        subprocess.run(["cp", "-a", _left_behind(), folder / "data"], check=True)
+        yield folder / "data"
+
+
+@cache
+def _left_behind() -> Path:
+    """Run both servers once and return what they leave behind, until this test process ends."""
+    folder = ExitStack()
+    atexit.register(folder.close)
+    data = folder.enter_context(data_folder()) / "data"
+    with EmbeddedServers(Settings(embedded=EmbeddedSettings(data_dir=data))) as endpoints:
+        run.upgrade(endpoints.database.url)
+    return data
 
 
 @contextmanager

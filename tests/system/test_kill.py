@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers import data_folder
+from tests.servers import used_data
 from tests.system.launch import STOP_SECONDS, Launched, gone, started
 from tests.system.storm import ANSWER_SECONDS, CREATES, Storm
 from tests.waiting import eventually
@@ -21,8 +21,8 @@ ANSWERED_BEFORE = 150
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """The program's data folder."""
-    with data_folder() as path:
-        yield path / "data"
+    with used_data() as path:
+        yield path
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from taskapi.__main__ import app
 from taskapi.kit.line_writer import MOST_WAITING
 from tests.people import Client
 from tests.privacy import found_in, keep_private
-from tests.servers import data_folder
+from tests.servers import data_folder, used_data
 from tests.system.launch import Launched, free_port, started
 from tests.waiting import eventually
 
@@ -29,7 +29,7 @@ TEXT = "a text that belongs to nobody else"
 @pytest.fixture(scope="module")
 def program() -> Iterator[Launched]:
     """A program with two workers that writes warnings only."""
-    with data_folder() as path, started(path / "data", TASK_API_WORKERS=str(WORKERS), LOG_LEVEL="warning") as running:
+    with used_data() as path, started(path, TASK_API_WORKERS=str(WORKERS), LOG_LEVEL="warning") as running:
         yield running
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.servers import data_folder
+from tests.servers import data_folder, used_data
 from tests.system.launch import Launched, free_port, started
 from tests.waiting import eventually
 
@@ -65,7 +65,7 @@ def running() -> Iterator[Watched]:
         "TASK_API_RATE_LIMIT": "50",
         "TASK_API_JOBS": "false",
     }
-    with data_folder() as path, started(path / "data", **settings) as program:
+    with used_data() as path, started(path, **settings) as program:
         yield Watched(program, port)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import data_folder
+from tests.servers import data_folder, used_data
 from tests.system.launch import READY_SECONDS, STOP_SECONDS, Launched, gone, started
 from tests.waiting import eventually
 
@@ -17,6 +17,13 @@ def folder() -> Iterator[Path]:
     """Where the program will make its data folder."""
     with data_folder() as path:
         yield path / "data"
+
+
+@pytest.fixture
+def used() -> Iterator[Path]:
+    """A data folder that was used before."""
+    with used_data() as path:
+        yield path
 
 
 def begin_to_register(program: Launched) -> tuple[socket.socket, bytes]:
@@ -57,8 +64,8 @@ def test_a_stop_while_it_starts_leaves_nothing_running(folder: Path) -> None:
         assert "Traceback" not in program.err
 
 
-def test_a_request_in_flight_is_answered_before_the_servers_stop(folder: Path) -> None:
-    with started(folder) as program:
+def test_a_request_in_flight_is_answered_before_the_servers_stop(used: Path) -> None:
+    with started(used) as program:
         line, rest = begin_to_register(program)
         with line:
             program.process.send_signal(signal.SIGTERM)
@@ -69,8 +76,8 @@ def test_a_request_in_flight_is_answered_before_the_servers_stop(folder: Path) -
         assert program.process.wait(STOP_SECONDS) == 0
 
 
-def test_a_request_that_never_ends_does_not_hold_up_the_stop_for_ever(folder: Path) -> None:
-    with started(folder, TASK_API_SHUTDOWN_GRACE="1") as program:
+def test_a_request_that_never_ends_does_not_hold_up_the_stop_for_ever(used: Path) -> None:
+    with started(used, TASK_API_SHUTDOWN_GRACE="1") as program:
         processes = program.processes()
         line, _ = begin_to_register(program)
         with line:
@@ -78,8 +85,8 @@ def test_a_request_that_never_ends_does_not_hold_up_the_stop_for_ever(folder: Pa
         assert gone(processes)
 
 
-def test_readiness_fails_before_the_port_closes(folder: Path) -> None:
-    with started(folder, TASK_API_DRAIN_SECONDS="60") as program:
+def test_readiness_fails_before_the_port_closes(used: Path) -> None:
+    with started(used, TASK_API_DRAIN_SECONDS="60") as program:
         assert program.status("/api/health/ready") == 200
         program.process.send_signal(signal.SIGTERM)
         eventually(lambda: program.status("/api/health/ready") == 503)

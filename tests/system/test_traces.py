@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.privacy import assert_private
-from tests.servers import data_folder
+from tests.servers import used_data
 from tests.spans import Seen, Tree, tree
 from tests.system.launch import Launched, free_port, started
 from tests.waiting import eventually
@@ -112,9 +112,9 @@ def collecting() -> Iterator[Collector]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Where a program will make its data folder."""
-    with data_folder() as path:
-        yield path / "data"
+    """A data folder that was used before."""
+    with used_data() as path:
+        yield path
 
 
 def parent(number: int) -> tuple[str, dict[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from taskapi.cli.serve import serve
-from tests.servers import data_folder
+from tests.servers import used_data
 from tests.system.launch import STOP_SECONDS, Launched, gone, started
 from tests.waiting import eventually
 
@@ -23,15 +23,15 @@ PROBES = 40
 @pytest.fixture(scope="module")
 def program() -> Iterator[Launched]:
     """A program with several workers that nobody stops."""
-    with data_folder() as path, started(path / "data", TASK_API_WORKERS=str(WORKERS)) as running:
+    with used_data() as path, started(path, TASK_API_WORKERS=str(WORKERS)) as running:
         yield running
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Where a program will make its data folder."""
-    with data_folder() as path:
-        yield path / "data"
+    """A data folder that was used before."""
+    with used_data() as path:
+        yield path
 
 
 def statuses(program: Launched, path: str) -> set[int]:
