@@ -17,6 +17,7 @@ from taskapi.config import LogSettings, Secret
 from taskapi.contracts.directory import Person
 from taskapi.contracts.identity import Role
 from taskapi.kit.database import Database
+from taskapi.kit.redaction import HIDDEN, LONGEST
 from taskapi.kit.telemetry import logger, tell_of_failed_task
 from tests.kit.log_lines import LogLines, logged
 
@@ -126,6 +127,21 @@ def test_texts_lose_what_opens_doors_and_names_people(text: str, shown: str) -> 
     assert (ours["event"], ours["inner"], ours["deeper"]) == (shown, [shown], {"a": [shown]})
     assert theirs["event"] == shown
     assert failed["exception"][0]["exc_value"] == shown
+
+
+@pytest.mark.parametrize("part", ["a", "a@", "a.@", "://", "eyJ-", "eyJa.b.", "password ", "'"])
+def test_a_text_is_cut_however_long_it_is_and_whatever_it_begins_again_and_again(part: str) -> None:
+    with logged() as lines:
+        logger("test").warning("told", what=part * 1_000_000)
+    (line,) = lines.events("told")
+    assert len(line["what"]) <= LONGEST + len(HIDDEN)
+
+
+def test_nothing_private_is_shown_where_a_text_is_cut() -> None:
+    for before in range(LONGEST - len(TOKEN), LONGEST):
+        with logged() as lines:
+            logger("test").warning("told", what=" " * before + TOKEN + " " * LONGEST)
+        assert "eyJ" not in lines.text
 
 
 def test_of_values_of_unknown_kinds_only_the_kind_is_told() -> None:

@@ -10,9 +10,10 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import FrameType
 
 import msgspec
@@ -70,12 +71,13 @@ class Watchdog:
         return loop.create_task(note(), name="note for the watchdog")
 
     def _watch(self, watched: int) -> None:
-        looked, used = time.monotonic(), time.process_time()
+        clock = _clock_of(watched)
+        looked, used = time.monotonic(), clock()
         while not self._stopped.wait(BEAT_SECONDS):
-            late, idle = time.monotonic() - looked, time.process_time() - used < (time.monotonic() - looked) / 2
-            if not (late > STALL_SECONDS and idle):  # else the system let nothing of this process run
+            is_late, computed = time.monotonic() - looked > STALL_SECONDS, clock() - used
+            if not is_late or computed > STALL_SECONDS:  # else nobody kept this thread from looking but the system
                 self._look(watched)
-            looked, used = time.monotonic(), time.process_time()
+            looked, used = time.monotonic(), clock()
 
     def _look(self, watched: int) -> None:
         noted = self._noted
@@ -87,6 +89,13 @@ class Watchdog:
         while self._noted == noted and not self._stopped.wait(BEAT_SECONDS):
             pass
         self._stalls.append(Stall(began, round(max(self._noted - noted, ago), 3), stack))
+
+
+def _clock_of(thread: int) -> Callable[[], float]:
+    """Return what tells the processor time of a thread, or of the whole process where the system knows no more."""
+    if hasattr(time, "pthread_getcpuclockid"):
+        return partial(time.clock_gettime, time.pthread_getcpuclockid(thread))
+    return time.process_time
 
 
 def stack_of(frame: FrameType | None) -> list[str]:
