@@ -43,7 +43,7 @@ def promtool(*words: str | Path) -> str:
     return done.stdout + done.stderr
 
 
-def configured(folder: Path, targets: Sequence[str] = ()) -> Path:
+def configured(folder: Path, targets: Sequence[str] = (), seconds: int = SCRAPE_SECONDS) -> Path:
     """Write the configuration as the installed release reads it; `targets` take the place of a name server's."""
     tree = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
     (job,) = tree["scrape_configs"]
@@ -53,7 +53,7 @@ def configured(folder: Path, targets: Sequence[str] = ()) -> Path:
     if targets:
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": list(targets)}]
-        often = f"{SCRAPE_SECONDS}s"
+        often = f"{seconds}s"
         tree["global"] = {"scrape_interval": often, "scrape_timeout": often, "evaluation_interval": often}
     tree["rule_files"] = [str(HERE / name) for name in tree["rule_files"]]
     path = folder / "prometheus.yml"
@@ -65,6 +65,7 @@ class Prometheus:
     """A process that scrapes and evaluates."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._client = httpx.Client(base_url=url, timeout=20)
 
     def is_ready(self) -> bool:
@@ -91,11 +92,13 @@ class Prometheus:
 
 
 @contextmanager
-def scraping(folder: Path, targets: Sequence[str], *features: str) -> Iterator[Prometheus]:
+def scraping(
+    folder: Path, targets: Sequence[str], *features: str, seconds: int = SCRAPE_SECONDS
+) -> Iterator[Prometheus]:
     """Run Prometheus for the length of the block, with experimental features of its version 2."""
     address = f"127.0.0.1:{free_port()}"
     options = {
-        "config.file": configured(folder, targets),
+        "config.file": configured(folder, targets, seconds),
         "storage.tsdb.path": folder / "data",
         "web.listen-address": address,
         "log.level": "warn",
