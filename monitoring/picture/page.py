@@ -26,7 +26,7 @@ def page(board: Mapping[str, Any], prometheus: Prometheus, view: View) -> str:
     (annotation,) = board["annotations"]["list"]
     name = f"{annotation['titleFormat']} {annotation['textFormat']}"
     alerts = view.series(prometheus, annotation["expr"], name)
-    title = escape(board["title"])
+    title = escape(board["title"] + (f", {view.instance}" if len(board["templating"]["list"]) > 1 else ""))
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
         f"<style>\n{STYLE.read_text(encoding='utf-8')}</style></head><body>",

@@ -73,9 +73,13 @@ class View(NamedTuple):
         ours = [target for target in targets if f'job="{target["labels"].get("job")}"' == OURS]
         scrape = max((_seconds(target["scrapeInterval"]) for target in ours), default=USUAL_SECONDS)
         step = max(scrape, math.ceil((end - begin) / POINTS))
-        first = min((target["labels"]["instance"] for target in ours), default="")
         whole = end // step * step
-        return cls(whole - (end - begin) // step * step, whole, step, max(step + scrape, 4 * scrape), instance or first)
+        view = cls(whole - (end - begin) // step * step, whole, step, max(step + scrape, 4 * scrape), instance or "")
+        return view if instance else view._replace(instance=view._first_instance(prometheus))
+
+    def _first_instance(self, prometheus: Prometheus) -> str:
+        words = {"match[]": f"up{{{OURS}}}", "start": self.begin, "end": self.end}
+        return min(prometheus.ask(f"/api/v1/label/instance/values?{urlencode(words)}"), default="")
 
     def series(self, prometheus: Prometheus, expr: str, legend: str) -> list[Series]:
         """Return the lines that answer a question; what is no number is left out of them."""

@@ -1,4 +1,4 @@
-"""`python -m tests.whole.picture`: makes docs/overview.png anew, of the whole under people who use it for eight minutes.
+"""`python -m tests.whole.picture`: makes docs/overview.png anew, of the whole while people use it for eight minutes.
 
 It takes ten minutes and asks for Debian's packages `prometheus`, `chromium` and `fonts-inter`.
 """
@@ -46,7 +46,7 @@ def main() -> None:
             print(f"People saw: {lived(whole).outcome}")
             minutes = f"{(time.monotonic() - begun) / 60:.2f}"
             page = folder / "overview.html"
-            command = [sys.executable, "-m", "monitoring.picture", prometheus.url, page, "--minutes", minutes]
+            command = [sys.executable, "-m", "monitoring.picture", prometheus.url, str(page), "--minutes", minutes]
             subprocess.run(command, cwd=ROOT, check=True, timeout=120)
         photograph(page, PICTURE, folder)
 

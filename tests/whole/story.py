@@ -1,4 +1,4 @@
-"""What happens to the whole while it is watched for a picture: eight minutes that give a dashboard something to show."""
+"""What happens to the whole while it is watched for a picture: eight minutes in which dashboards see something."""
 
 from tests.deploy.traffic import Traffic
 from tests.people import Client
@@ -8,10 +8,10 @@ FEW, MORE = 8, 16
 PAUSE = 0.25
 """Seconds that people wait between two requests."""
 
-ALLOWED = {"TASK_API_RATE_LIMIT": "600"}
-"""Requests a minute of each: more than these people send, less than a program that does not wait for anything."""
+ALLOWED = {"TASK_API_RATE_LIMIT": "600", "TASK_API_REGISTER_PER_ADDRESS": "100"}
+"""Requests a minute of each: more than these people send, fewer than a program that never waits. All have one address."""
 
-QUIET, BUSY, WITHOUT_ONE, WELL = 150, 75, 90, 40
+QUIET, BUSY, WITHOUT_ONE, WELL = 120, 75, 110, 45
 """Seconds of each part."""
 
 HURRY = 900
@@ -19,7 +19,7 @@ HURRY = 900
 
 
 def lived(whole: Stage) -> Traffic:
-    """Let it happen: more people come, one instance is killed and comes back, the primary restarts, a program hurries."""
+    """Let more people come, kill one instance and bring it back, restart the primary, and let a program hurry."""
     with Traffic(whole.nginx.url, FEW, PAUSE) as few:
         few.for_seconds(QUIET)
         with Traffic(whole.nginx.url, MORE, PAUSE) as more:
