@@ -3,6 +3,7 @@
 import argparse
 import time
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 
 from monitoring.dashboards import DASHBOARDS
@@ -20,7 +21,7 @@ def main() -> None:
         prometheus = Prometheus(wanted.url)
         view = View.of(prometheus, until - 60 * wanted.minutes, until, wanted.instance)
         text = page(BOARDS[wanted.dashboard].rendered(), prometheus, view)
-    except (OSError, Unanswered) as error:
+    except (OSError, HTTPException, Unanswered) as error:
         raise SystemExit(f"{wanted.url} does not answer: {error}") from None
     wanted.file.write_text(text, encoding="utf-8")
 

@@ -9,7 +9,7 @@ from monitoring.picture.prometheus import Series, View
 from monitoring.picture.units import marks, moments
 
 WIDTH, HEIGHT = 640, 190
-ABOVE, BELOW, BEHIND = 8, 22, 12
+ABOVE, BELOW, BEFORE, BEHIND = 8, 22, 66, 18
 LETTER = 6.3
 """How wide one of an axis is."""
 
@@ -47,7 +47,7 @@ def colour(number: int) -> str:
 def graph(lines: Sequence[Series], unit: str, view: View, alerts: Sequence[Series]) -> str:
     """Return lines with both axes; behind them, when an alert fired."""
     values = marks(max((value for line in lines for _, value in line.points), default=0), unit)
-    left = 14 + LETTER * max(len(text) for _, text in values)
+    left = max(BEFORE, 12 + LETTER * max(len(text) for _, text in values))
     frame = Frame(view, values[-1][0], left, WIDTH - BEHIND, ABOVE, HEIGHT - BELOW)
     parts = [*_bands(frame, alerts), *_axes(frame, values)]
     for number, line in enumerate(lines):

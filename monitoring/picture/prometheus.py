@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -47,8 +47,8 @@ class Prometheus:
         try:
             connection.request("POST" if words else "GET", f"{parts.path.rstrip('/')}{path}", urlencode(words), FORM)
             tree = json.loads(connection.getresponse().read())
-        except (HTTPException, ValueError) as error:
-            raise Unanswered(repr(error)) from error
+        except ValueError as error:
+            raise Unanswered("what it says is not JSON") from error
         finally:
             connection.close()
         if tree["status"] != "success":

@@ -14,6 +14,8 @@ import pytest
 
 from monitoring.dashboards import DASHBOARDS, DATABASE, INSTANCE, OVERVIEW
 from monitoring.panels import Panel
+from monitoring.picture.graph import graph
+from monitoring.picture.prometheus import Series, View
 from monitoring.picture.units import SCALES, marks, moments, said
 from tests.monitoring.recorded import Memory, remembering
 from tests.servers import data_folder
@@ -107,7 +109,15 @@ def test_the_dashboard_of_one_instance_takes_the_first(memory: Memory, tmp_path:
     assert "<h1>Task API: one instance, one</h1>" in text
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nowhere"])
+@pytest.mark.parametrize(("missing", "bridges"), [((), 0), ((60, 62), 1), ((0, 120), 0)])
+def test_a_line_is_dotted_where_numbers_are_missing(missing: tuple[int, ...], bridges: int) -> None:
+    points = tuple((float(moment), 1.0) for moment in range(0, 121, 2) if moment not in missing)
+    drawn = graph([Series("one", points)], "short", View(0, 120, 2, 8, ""), [])
+    assert drawn.count('class="bridge"') == bridges
+    assert drawn.count('class="line"') == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nobody:secret@127.0.0.1"])
 def test_a_prometheus_that_is_not_there_is_named_in_one_line(url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "monitoring.picture", url, str(tmp_path / "page.html")]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)

@@ -8,10 +8,10 @@ FEW, MORE = 8, 16
 PAUSE = 0.25
 """Seconds that people wait between two requests."""
 
-ALLOWED = {"TASK_API_RATE_LIMIT": "600", "TASK_API_REGISTER_PER_ADDRESS": "100"}
-"""Requests a minute of each: more than these people send, fewer than a program that never waits. All have one address."""
+ALLOWED = {"TASK_API_RATE_LIMIT": "300", "TASK_API_REGISTER_PER_ADDRESS": "100"}
+"""Requests a minute of each: more than these people send, fewer than a program does that never waits."""
 
-QUIET, BUSY, WITHOUT_ONE, WELL = 120, 75, 110, 45
+QUIET, BUSY, WITHOUT_ONE, FULL, WELL = 150, 75, 110, 15, 45
 """Seconds of each part."""
 
 HURRY = 900
@@ -19,7 +19,7 @@ HURRY = 900
 
 
 def lived(whole: Stage) -> Traffic:
-    """Let more people come, kill one instance and bring it back, restart the primary, and let a program hurry."""
+    """Let more people come, kill one instance and bring it back, fill the disk, and let a program hurry."""
     with Traffic(whole.nginx.url, FEW, PAUSE) as few:
         few.for_seconds(QUIET)
         with Traffic(whole.nginx.url, MORE, PAUSE) as more:
@@ -29,7 +29,9 @@ def lived(whole: Stage) -> Traffic:
             whole.instances.start(FIRST[-1])
             whole.instances.become_ready(FIRST[-1])
             more.for_seconds(WELL)
-            whole.primary.stop()  # which is started again at once
+            whole.disk.fill()
+            more.for_seconds(FULL)
+            whole.disk.free()
             more.for_seconds(WELL)
         _hurry(whole.nginx.url, few)
         few.for_seconds(WELL)
