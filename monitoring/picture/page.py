@@ -7,7 +7,7 @@ from typing import Any
 
 from monitoring.panels import WIDTH
 from monitoring.picture.graph import colour, graph, runs, spark
-from monitoring.picture.prometheus import Prometheus, Series, View
+from monitoring.picture.prometheus import NAMELESS, Prometheus, Series, View
 from monitoring.picture.units import clock, said
 
 STYLE = Path(__file__).with_name("page.css")
@@ -71,7 +71,7 @@ def _numbers(lines: Sequence[Series], defaults: Mapping[str, Any], view: View) -
     for line in lines:
         last = line.points[-1][1]
         paint = _paint(last, defaults.get("thresholds"))
-        label = f"<small>{escape(line.name)}</small>" if len(lines) > 1 else ""
+        label = f"<small>{escape(line.name)}</small>" if line.name != NAMELESS else ""
         number = f'<strong style="color: {paint}">{escape(said(last, defaults["unit"]))}{label}</strong>'
         shown.append(number + spark(line, paint, view))
     return "".join(shown)

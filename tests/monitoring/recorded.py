@@ -19,6 +19,7 @@ GAUGES = {
     'ALERTS{alertname="TaskApiInstanceIsDown",alertstate="firing",instance="three"}': 1,
     'http_requests_in_flight{job="task-api",instance="one"}': 3,
     'http_requests_in_flight{job="task-api",instance="two"}': 5,
+    'task_api_processes{job="task-api",instance="one",version="1.2.3"}': 2,
     "task_api:requests:rate5m": 20,
     "task_api:failed_requests:rate5m": 0.1,
     "task_api:slow_requests:rate5m": 0.4,

@@ -107,6 +107,7 @@ def test_the_dashboard_of_one_instance_takes_the_first(memory: Memory, tmp_path:
     text = draw(memory, tmp_path / "page.html", "instance")
     assert all(escape(panel.title) in text for panel in INSTANCE.panels)
     assert "<h1>Task API: one instance, one</h1>" in text
+    assert "2<small>1.2.3</small></strong>" in text
 
 
 @pytest.mark.parametrize(("missing", "bridges"), [((), 0), ((60, 62), 1), ((0, 120), 0)])
