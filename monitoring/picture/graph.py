@@ -49,7 +49,7 @@ def graph(lines: Sequence[Series], unit: str, view: View, alerts: Sequence[Serie
     values = marks(max((value for line in lines for _, value in line.points), default=0), unit)
     left = max(BEFORE, 12 + LETTER * max(len(text) for _, text in values))
     frame = Frame(view, values[-1][0], left, WIDTH - BEHIND, ABOVE, HEIGHT - BELOW)
-    parts = [*_bands(frame, alerts), *_axes(frame, values)]
+    parts = [*_axes(frame, values), *_bands(frame, alerts)]
     for number, line in enumerate(lines):
         parts += _line(frame, line, colour(number))
     return _svg(HEIGHT, parts)

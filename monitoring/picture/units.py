@@ -15,8 +15,8 @@ MINUTE, DAY = 60, 86400
 TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14400)
 """Minutes that may lie between two marks."""
 
-MARKS, MOMENTS = 4, 10
-"""Of the axis of values at least, unless there are more than twice as many, and of that of time at most."""
+STEPS, MOMENTS = 4, 10
+"""Between the marks of the axis of values, and marks of that of time, at most."""
 
 
 def said(value: float, unit: str) -> str:
@@ -28,10 +28,12 @@ def said(value: float, unit: str) -> str:
 
 def marks(highest: float, unit: str) -> list[tuple[float, str]]:
     """Return values at even distances from zero to at least the highest, each with how it is written."""
-    top = highest or 1
-    factor, name = _scale(top, unit)
-    step = _even(top / factor / MARKS)
-    count = math.ceil(round(top / factor / step, 6))
+    factor, name = _scale(highest or 1, unit)
+    top = (highest or 1) / factor
+    step = _even(top / STEPS)
+    count = math.ceil(round(top / step, 6))
+    if _scale(count * step * factor, unit) != (factor, name):  # 1000 ms are a second
+        return marks(count * step * factor, unit)
     return [(mark * step * factor, f"{mark * step:.6g} {name}".strip()) for mark in range(count + 1)]
 
 
@@ -57,4 +59,5 @@ def _scale(value: float, unit: str) -> tuple[float, str]:
 
 def _even(least: float) -> float:
     power = 10.0 ** math.floor(math.log10(least))
-    return next(each * power for each in (1, 2, 5, 10) if each * power >= least * 0.999)
+    steps = (1, 2, 2.5, 5, 10) if power >= 10 else (1, 2, 5, 10)
+    return next(each * power for each in steps if each * power >= least * 0.999)

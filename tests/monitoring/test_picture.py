@@ -150,6 +150,8 @@ def test_every_unit_of_a_panel_is_known() -> None:
 def test_an_axis_reaches_its_highest_value_in_even_steps() -> None:
     assert [text for _, text in marks(0.33, "s")] == ["0 ms", "100 ms", "200 ms", "300 ms", "400 ms"]
     assert [value for value, _ in marks(0, "short")] == [0, 0.5, 1]
+    assert [text for _, text in marks(0.96, "s")] == ["0 s", "0.5 s", "1 s"]
+    assert [text for _, text in marks(81, "short")] == ["0", "25", "50", "75", "100"]
     assert marks(2, "reqps")[-1] == (2, "2 req/s")
 
 
