@@ -46,7 +46,7 @@ def colour(number: int) -> str:
 
 def graph(lines: Sequence[Series], unit: str, view: View, alerts: Sequence[Series]) -> str:
     """Return lines with both axes; behind them, when an alert fired."""
-    values = marks(max((value for line in lines for _, value in line.points), default=0), unit)
+    values = marks(_highest(lines), unit)
     left = max(BEFORE, 12 + LETTER * max(len(text) for _, text in values))
     frame = Frame(view, values[-1][0], left, WIDTH - BEHIND, ABOVE, HEIGHT - BELOW)
     parts = [*_axes(frame, values), *_bands(frame, alerts)]
@@ -57,7 +57,7 @@ def graph(lines: Sequence[Series], unit: str, view: View, alerts: Sequence[Serie
 
 def spark(line: Series, paint: str, view: View) -> str:
     """Return a small line without axes."""
-    frame = Frame(view, max(value for _, value in line.points) or 1, 0, WIDTH / 2, 3, SPARK)
+    frame = Frame(view, _highest([line]) or 1, 0, WIDTH / 2, 3, SPARK)
     return _svg(SPARK, _line(frame, line, paint), WIDTH // 2)
 
 
@@ -66,6 +66,10 @@ def runs(points: Sequence[tuple[float, float]], step: float) -> list[list[tuple[
     gaps = [False, *(later - earlier > 1.5 * step for (earlier, _), (later, _) in pairwise(points))]
     numbered = zip(accumulate(gaps), points, strict=True)
     return [[point for _, point in group] for _, group in groupby(numbered, key=lambda each: each[0])]
+
+
+def _highest(lines: Sequence[Series]) -> float:
+    return max([0.0, *(value for line in lines for _, value in line.points)])
 
 
 def _svg(height: int, parts: Iterable[str], width: int = WIDTH) -> str:

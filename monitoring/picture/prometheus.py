@@ -74,7 +74,9 @@ class View(NamedTuple):
         scrape = max((_seconds(target["scrapeInterval"]) for target in ours), default=USUAL_SECONDS)
         step = max(scrape, math.ceil((end - begin) / POINTS))
         whole = end // step * step
-        view = cls(whole - (end - begin) // step * step, whole, step, max(step + scrape, 4 * scrape), instance or "")
+        view = cls(
+            whole - max(1, (end - begin) // step) * step, whole, step, max(step + scrape, 4 * scrape), instance or ""
+        )
         return view if instance else view._replace(instance=view._first_instance(prometheus))
 
     def _first_instance(self, prometheus: Prometheus) -> str:
