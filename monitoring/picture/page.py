@@ -39,7 +39,8 @@ def page(board: Mapping[str, Any], prometheus: Prometheus, view: View) -> str:
 
 
 def _when(view: View) -> str:
-    return f"{clock(view.begin, '%d %B %Y, %H:%M')} to {clock(view.end, '%H:%M')} UTC"
+    begin, end = (clock(moment, "%d %B %Y, %H:%M") for moment in (view.begin, view.end))
+    return f"{begin} to {end.removeprefix(begin[:-5])} UTC"
 
 
 def _fired(alerts: Sequence[Series], view: View) -> Iterator[str]:

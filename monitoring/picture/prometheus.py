@@ -85,7 +85,7 @@ class View(NamedTuple):
 
     def series(self, prometheus: Prometheus, expr: str, legend: str) -> list[Series]:
         """Return the lines that answer a question; what is no number is left out of them."""
-        query = expr.replace(SPAN, f"{self.rate:g}s").replace("$instance", self.instance)
+        query = expr.replace(SPAN, f"{self.rate * 1000:.0f}ms").replace("$instance", self.instance)
         span = {"start": f"{self.begin}", "end": f"{self.end}", "step": f"{self.step}"}
         found = prometheus.ask("/api/v1/query_range", query=query, **span)["result"]
         lines = [Series(_named(legend, each["metric"]), _points(each["values"])) for each in found]

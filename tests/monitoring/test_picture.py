@@ -94,6 +94,9 @@ def test_an_alert_that_fired_is_told_and_seen_in_each_graph(drawn: Drawn) -> Non
 
 
 def test_the_page_says_what_drew_it_and_fetches_nothing(drawn: Drawn) -> None:
+    begin, end = (datetime.fromtimestamp(drawn.memory.end - back, UTC) for back in (60 * MINUTES, 0))
+    assert f"<p>{begin:%d %B %Y, %H:%M} to " in drawn.text
+    assert f"{end:%H:%M} UTC</p>" in drawn.text
     assert "not by Grafana" in drawn.text
     assert not re.search(r"\b(?:src|href)=|url\(|@import|<script", drawn.text)
 
