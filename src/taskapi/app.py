@@ -55,6 +55,9 @@ from taskapi.worker import all_jobs, working
 
 VERSION = version("task-api")
 MEBIBYTE = 1024 * 1024
+FAILURES = (500, 503)
+"""Statuses that are counted from the start, at zero: what begins with a number has not grown, as Prometheus sees it."""
+
 LARGEST_BODY = MEBIBYTE
 """Bytes; a larger body is refused with 413."""
 
@@ -167,8 +170,9 @@ def _for_pages(inner: ASGIApp, settings: Settings) -> ASGIApp:
 
 
 def _of_requests(app: App) -> Iterator[Instrument]:
-    for method, template, status in app.entrance.operations():
-        app.durations.series((method, template, str(status)))
+    for method, template, usual in app.entrance.operations():
+        for status in (usual, *FAILURES):
+            app.durations.series((method, template, str(status)))
     yield app.durations
     yield Reading("http_requests_in_flight", "Requests in progress.", lambda: app.inside)
     yield from app.entrance.instruments()

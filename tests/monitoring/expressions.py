@@ -15,6 +15,7 @@ FOREIGN = {
     "up",
     "ALERTS",
     "probe_ssl_earliest_cert_expiry",
+    "probe_success",
     "kube_cronjob_status_last_successful_time",
     "kube_cronjob_created",
 }

@@ -158,8 +158,9 @@ def test_it_says_how_things_stand_now(watched: Watched) -> None:
 
 def test_kinds_that_are_known_are_there_from_the_start_at_zero(watched: Watched) -> None:
     assert watched.value("rate_limit_refusals_total", limit="admin") == 0
-    label = {"method": "DELETE", "route": "/api/auth/sessions", "status_code": "204"}
-    assert watched.value(f"{DURATION}_count", **label) == 0
+    for status in ("204", "500", "503"):
+        label = {"method": "DELETE", "route": "/api/auth/sessions", "status_code": status}
+        assert watched.value(f"{DURATION}_count", **label) == 0
 
 
 def test_what_a_killed_worker_counted_is_not_forgotten(watched: Watched) -> None:
