@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
+from taskapi.contracts import audit
 from taskapi.gate.counts import Counts
 from taskapi.kit.database import Report
 from taskapi.kit.metrics import Distribution, Instrument, Instruments, Kind, Labels, Reading
@@ -58,6 +59,7 @@ def _by(name: str, meaning: str, label: str, read: Callable[[], Mapping[str, flo
 
 def _logs() -> Iterator[Instrument]:
     yield _total("log_lines_dropped", "Log lines given up because nobody read them.", dropped_lines)
+    yield _by("audit_events", "Lines of the audit trail, by what they tell.", "event", lambda: audit.told)
 
 
 def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], bool]) -> Iterator[Instrument]:

@@ -148,6 +148,14 @@ def test_who_is_refused_is_counted_under_the_limit(watched: Watched) -> None:
     assert watched.requests("GET", "/api/tasks/summary", 429) == refused
 
 
+def test_what_the_audit_trail_tells_is_counted(watched: Watched) -> None:
+    kim = log_in(watched, "kim")
+    watched.send("POST", "/api/auth/login", json={"email": "kim@example.com", "password": "a wrong one"})
+    watched.send("POST", "/api/auth/logout", headers=kim)
+    found = {"account made": 1, "log-in succeeded": 1, "log-in failed": 1, "session ended": 1, "role changed": 0}
+    assert {event: watched.grown("audit_events_total", event=event) for event in found} == found
+
+
 def test_it_says_how_things_stand_now(watched: Watched) -> None:
     assert watched.value("db_pool_limit") == WORKERS * 10
     assert watched.value("gate_serving") == WORKERS

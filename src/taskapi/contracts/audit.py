@@ -58,6 +58,10 @@ KINDS: Mapping[type[Event], Kind] = {
 """Which line tells of which event."""
 
 
+told: dict[str, float] = {kind.value: 0 for kind in Kind}
+"""How many lines of each kind this process has written."""
+
+
 class Actor(msgspec.Struct, frozen=True):
     """Who does something, and from where."""
 
@@ -80,8 +84,9 @@ def tell(kind: Kind, **what: Any) -> None:
     find = _actor.get()
     actor = find() if find is not None else Actor(None, "")
     by = what.pop("by", None) or actor.user_id
-    told = {"by": by, "address": actor.address or None, **what}
-    logger(TRAIL).info(kind.value, **msgspec.to_builtins(told))
+    entry = {"by": by, "address": actor.address or None, **what}
+    logger(TRAIL).info(kind.value, **msgspec.to_builtins(entry))
+    told[kind.value] += 1
 
 
 def tell_all_from(database: Database) -> None:
