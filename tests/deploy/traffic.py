@@ -1,4 +1,4 @@
-"""People who use the API without a pause while something is done to it: nine reads for each write, each write keyed.
+"""People who use the API while something is done to it: nine reads for each write unless told otherwise, writes keyed.
 
 It runs in a thread of its own. Afterwards it knows what was answered, how long the longest answer took, and compares
 what the API holds with what it has confirmed.
@@ -8,14 +8,16 @@ import asyncio
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 
 import httpx
 import msgspec
 
 Act = Callable[[], Awaitable[httpx.Response]]
-READS_PER_WRITE = 9
+HABIT = (*("read",) * 9, "write")
+"""What a person does again and again: names of acts."""
+
 LONGEST = 30
 IN_USE = 409
 """The write is still under way, for longer than its repetition waited: the API wants it again a little later."""
@@ -26,6 +28,7 @@ class Person:
 
     def __init__(self, url: str) -> None:
         self.client = httpx.AsyncClient(base_url=url, timeout=LONGEST)
+        self._account = {"email": f"{secrets.token_hex(8)}@example.org", "password": secrets.token_urlsafe(16)}
         self.confirmed: set[str] = set()
         self.refused: str | None = None
         """The title of a task whose making was refused for now; it may have been made all the same."""
@@ -35,10 +38,13 @@ class Person:
 
     async def arrive(self) -> None:
         """Register and log in."""
-        account = {"email": f"{secrets.token_hex(8)}@example.org", "password": secrets.token_urlsafe(16)}
-        (await self.client.post("/api/auth/register", json=account | {"name": "Ada"})).raise_for_status()
-        answer = await self.client.post("/api/auth/login", json=account)
+        (await self.client.post("/api/auth/register", json=self._account | {"name": "Ada"})).raise_for_status()
+        answer = await self.log_in()
         self.client.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['token']}"
+
+    async def log_in(self) -> httpx.Response:
+        """Begin another session, which nobody uses unless it is the first."""
+        return self._timed(await self.client.post("/api/auth/login", json=self._account))
 
     async def read(self) -> httpx.Response:
         """Read the newest tasks."""
@@ -84,7 +90,7 @@ class Outcome(msgspec.Struct):
     """What people saw."""
 
     answered: Counter[str] = msgspec.field(default_factory=Counter)
-    """How many reads and writes were, refusals included."""
+    """How many reads, writes and log-ins were, refusals included."""
     refused: Counter[str] = msgspec.field(default_factory=Counter)
     """How many of them were told to come back later."""
     failures: list[str] = []
@@ -115,9 +121,10 @@ class Outcome(msgspec.Struct):
 class Traffic:
     """Traffic for as long as the block lasts; `outcome` is complete after it."""
 
-    def __init__(self, url: str, people: int = 8, pause: float = 0) -> None:
+    def __init__(self, url: str, people: int = 8, pause: float = 0, habit: Sequence[str] = HABIT) -> None:
         """Each of the people waits `pause` seconds after each answer."""
         self.outcome = Outcome()
+        self._habit = habit
         self._pause = pause
         self._url = url
         self._people = people
@@ -164,9 +171,8 @@ class Traffic:
 
     async def _use(self, person: Person) -> None:
         while not self._over.is_set():
-            for _ in range(READS_PER_WRITE):
-                await self._note("read", person.read)
-            await self._note("write", person.write)
+            for act in self._habit:
+                await self._note(act, getattr(person, act))
 
     async def _note(self, what: str, act: Act) -> None:
         try:

@@ -77,9 +77,13 @@ class Prometheus:
 
     def values(self, expr: str) -> list[float]:
         """Return the values of an expression now; fails where it is none."""
+        return [value for _, value in self.series(expr)]
+
+    def series(self, expr: str) -> list[tuple[dict[str, str], float]]:
+        """Return the same, each value with its labels."""
         answer = self._client.post("/api/v1/query", data={"query": expr})
         assert answer.status_code == 200, f"{expr}: {answer.text}"
-        return [float(found["value"][1]) for found in answer.json()["data"]["result"]]
+        return [(found["metric"], float(found["value"][1])) for found in answer.json()["data"]["result"]]
 
     def rules(self) -> list[dict[str, Any]]:
         """Return all rules, with how they are."""
