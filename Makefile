@@ -36,7 +36,7 @@ quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses
 	--ignore tests/model --ignore tests/chaos --ignore tests/whole
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test prove check fmt migrate bench bench-connections fuzz chaos revocation model test-system test-containers coverage ci lock
+.PHONY: help run dev test prove check fmt migrate bench bench-connections fuzz chaos revocation model test-system game-day test-containers coverage ci lock
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-26s%s\n", $$1, $$2 }'
@@ -83,6 +83,9 @@ model: $(VENV)/development.stamp ## Walk every state of the cache protocol, and 
 
 test-system: $(VENV)/development.stamp ## Break nginx's instances and servers under load, as processes
 	@$(bin)/python -m pytest -n 0 -rP tests/whole $(ARGS)
+
+game-day: $(VENV)/development.stamp ## Cause what operators meet, and see which alerts fire when and what people notice
+	@$(bin)/python -m tests.whole.gameday $(ARGS)
 
 test-containers: $(VENV)/development.stamp ## Build the image and run the compose files; asks for a Docker engine
 	@$(bin)/python -m tests.deploy $(ARGS)

@@ -36,16 +36,9 @@ def _section(episode: Episode) -> Iterator[str]:
         yield f"The crowd: {episode.crowd}."
     if episode.refused_until is not None:
         yield f"The last refusal was seen {episode.refused_until - episode.repaired:+.0f} s from the repair."
-    yield (
-        f"No alert was left {episode.over - episode.repaired:.0f} s after the repair."
-        if _is_over(episode)
-        else (f"Alerts were left {episode.over - episode.repaired:.0f} s after the repair.")
-    )
+    fired = "No alert fired" if episode.is_over else "Alerts fired"
+    yield f"{fired} {episode.over - episode.repaired:.0f} s after the repair."
     yield from (f"**FAULT**: {fault}" for fault in episode.faults())
-
-
-def _is_over(episode: Episode) -> bool:
-    return all(course.ended is not None for course in episode.courses.values())
 
 
 def _moments(course: Course, repaired: float) -> Iterator[str]:
