@@ -48,4 +48,4 @@ def test_the_report_tells_alerts_panels_and_people() -> None:
     assert f"| `{REDIS.expected[0]}` | 4 s | 64 s | +10 s |" in text
     assert "| gate and cache: Which share of reads is answered from the cache | 50.0% (a) |" in text
     assert "People: 0 answers" in text
-    assert "No alert fired 15 s after the repair." in text
+    assert "What fired before the repair had ended 15 s after it." in text

@@ -22,7 +22,7 @@ class Episode(msgspec.Struct):
     repaired: float
     """Seconds after the cause at which putting it right began."""
     over: float
-    """Seconds after the cause at which no alert fired any more, or nobody waited for that any longer."""
+    """Seconds after the cause at which nothing was waited for any longer."""
     refused_until: float | None
     """Seconds after the cause at which somebody was last told to come back."""
     shown: dict[str, list[Shown | None]]
@@ -30,8 +30,10 @@ class Episode(msgspec.Struct):
 
     @property
     def is_over(self) -> bool:
-        """Whether every alert that fired has ended."""
-        return all(course.ended is not None for course in self.courses.values() if course.firing is not None)
+        """Whether every alert that fired before the repair has ended."""
+        courses = self.courses.values()
+        fired = [course for course in courses if course.firing is not None and course.firing <= self.repaired]
+        return all(course.ended is not None for course in fired)
 
     def faults(self) -> Iterator[str]:
         """Yield what must not be."""

@@ -17,7 +17,7 @@ ENDING_SECONDS = 340
 
 
 def play(scenario: Scenario, stage: Stage, observer: Observer, tell: Callable[[str], None]) -> Episode:
-    """Cause it, wait until it is noticed, put it right, wait until all is well."""
+    """Cause it, wait until it is noticed, put it right, wait until what fired by then has ended."""
     crowd: Outcome | None
     with Traffic(stage.nginx.url, PEOPLE, PAUSE) as traffic:
         traffic.for_seconds(CALM_SECONDS)
@@ -29,7 +29,8 @@ def play(scenario: Scenario, stage: Stage, observer: Observer, tell: Callable[[s
             shown[MOMENTS[1]] = _shown(scenario, observer)
             repaired = observer.seconds
             tell(f"{scenario.name}: {observer.look()} after {repaired:.0f} s")
-        observer.until(lambda active: refusals.seen() and "firing" not in active.values(), ENDING_SECONDS)
+        fired = {name for name, course in observer.courses.items() if course.firing is not None}
+        observer.until(lambda active: refusals.seen() and not fired & active.keys(), ENDING_SECONDS)
         shown[MOMENTS[2]] = _shown(scenario, observer)
         over = observer.seconds
     tell(f"{scenario.name}: over after {over:.0f} s")

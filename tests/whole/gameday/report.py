@@ -36,8 +36,8 @@ def _section(episode: Episode) -> Iterator[str]:
         yield f"The crowd: {episode.crowd}."
     if episode.refused_until is not None:
         yield f"The last refusal was seen {episode.refused_until - episode.repaired:+.0f} s from the repair."
-    fired = "No alert fired" if episode.is_over else "Alerts fired"
-    yield f"{fired} {episode.over - episode.repaired:.0f} s after the repair."
+    ended = "had ended" if episode.is_over else "had not all ended"
+    yield f"What fired before the repair {ended} {episode.over - episode.repaired:.0f} s after it."
     yield from (f"**FAULT**: {fault}" for fault in episode.faults())
 
 
