@@ -49,14 +49,14 @@ class Observer:
         self._prometheus = prometheus
         self._instance = instance
         self._begun = time.monotonic()
-        self._left: set[str] = set()
-        """Alerts that were on their way already; they count once they fire, or have been inactive in between."""
+        self._left: dict[str, str] = {}
+        """Alerts that were there before the cause; they count once they are in another state."""
         self.courses: dict[str, Course] = {}
         """Of the alerts that were not inactive since the cause."""
 
     def begin(self) -> None:
         """Count seconds from now on, the moment of a cause."""
-        self._left = {name for name, state in self._active().items() if state == "pending"}
+        self._left = self._active()
         self._begun = time.monotonic()
         self.courses = {}
 
@@ -68,7 +68,7 @@ class Observer:
     def look(self) -> dict[str, str]:
         """Return the alerts that are not inactive, and note what became of each since the last look."""
         active = self._active()
-        self._left = {name for name in self._left if active.get(name) == "pending"}
+        self._left = {name: state for name, state in self._left.items() if active.get(name) == state}
         active = {name: state for name, state in active.items() if name not in self._left}
         for name, state in active.items():
             course = self.courses.setdefault(name, Course())
