@@ -10,8 +10,8 @@ from taskapi.gate.visitors import Visitor
 from taskapi.kit.database import Database, apart
 
 SEEN = timedelta(minutes=1)
-GATHERED_SECONDS = 1.0
-"""Uses of so long are stored together."""
+GATHERED_SECONDS = 0.25
+"""Uses of so long are stored together: many at once would hold everybody up for moments, in the database too."""
 
 MOST_WAITING = 2000
 """Beyond, a use is not noted; the next one of the session will be."""
