@@ -12,6 +12,7 @@ from taskapi.contracts import audit
 from taskapi.gate.counts import Counts
 from taskapi.kit.database import Report
 from taskapi.kit.metrics import Distribution, Instrument, Instruments, Kind, Labels, Reading
+from taskapi.kit.metrics.gathering import PROCESSES
 from taskapi.kit.metrics.machine import note_lag, pauses_noted, process_readings
 from taskapi.kit.telemetry import dropped_lines
 from taskapi.resources import Resources
@@ -25,9 +26,7 @@ class Measures:
         self.lag = Distribution("event_loop_lag_seconds", "How much later than due the event loop ran something.")
         self.instruments = Instruments()
         info: Mapping[Labels, float] = {(version,): 1}
-        self.instruments.add(
-            Reading("task_api_processes", "Processes that answer requests.", lambda: info, ("version",))
-        )
+        self.instruments.add(Reading(PROCESSES.name, PROCESSES.meaning, lambda: info, PROCESSES.labels))
         self.instruments.add(self.pauses, self.lag, *process_readings())
         self.instruments.add(*_gate(rooms.gate.counts, lambda: rooms.gate.serves, lambda: rooms.gate.is_cut_off))
         self.instruments.add(_outbox(rooms), *_database(rooms), *_replicas(rooms), *_logs())

@@ -8,7 +8,7 @@ from monitoring.dashboards import DASHBOARDS
 from monitoring.files import groups
 from taskapi.app import App
 from taskapi.kit.metrics import Kind
-from taskapi.kit.metrics.gathering import SILENT
+from taskapi.kit.metrics.gathering import OF_THE_PARENT
 from tests.shape.metrics_table import NOWHERE
 
 FOREIGN = {
@@ -41,8 +41,8 @@ def asked() -> Iterator[tuple[str, str]]:
 
 def shown() -> set[str]:
     """Return the names of all series that the program shows."""
-    names = {SILENT}
-    for head in App(NOWHERE).measures.instruments.heads:
+    names = set()
+    for head in (*App(NOWHERE).measures.instruments.heads, *OF_THE_PARENT):
         if head.kind is Kind.HISTOGRAM:  # by its own name where it is a native one
             names |= {head.name, *(f"{head.name}_{part}" for part in ("bucket", "count", "sum"))}
         else:

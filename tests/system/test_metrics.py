@@ -1,7 +1,9 @@
 """What `/metrics` says is what happened, in all workers together."""
 
+import shutil
 import socket
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -39,6 +41,10 @@ class Watched:
     def value(self, name: str, **labels: str) -> float:
         """Return one value."""
         return self.samples()[name, frozenset(labels.items())]
+
+    def processes(self) -> float:
+        """Return how many answer, of whatever version."""
+        return self.value("task_api_processes", version=version("task-api"))
 
     def grown(self, name: str, **labels: str) -> float:
         """Return by how much a value has grown since `before`."""
@@ -179,12 +185,27 @@ def test_what_a_killed_worker_counted_is_not_forgotten(watched: Watched) -> None
     gone.kill()
     psutil.wait_procs([gone], 10)
     eventually(lambda: watched.send("GET", "/api/health/live") == [200])
-    eventually(lambda: sum(v for (name, _), v in watched.samples().items() if name == "task_api_processes") == WORKERS)
+    eventually(lambda: watched.processes() == WORKERS)
+    assert watched.value("task_api_silent_processes") == 0
     after = watched.samples()
     fallen = {
         key for key, value in before.items() if key[0].endswith(("_total", "_count", "_bucket")) and after[key] < value
     }
     assert not fallen
+
+
+def test_workers_whose_sockets_were_removed_are_silent_and_not_forgotten() -> None:
+    port = free_port()
+    with used_data() as path:
+        room = path.parent / "run"
+        room.mkdir()
+        settings = {"TASK_API_METRICS_PORT": str(port), "TASK_API_WORKERS": str(WORKERS), "XDG_RUNTIME_DIR": str(room)}
+        with started(path, **settings) as program:
+            watched = Watched(program, port)
+            assert (watched.processes(), watched.value("task_api_silent_processes")) == (WORKERS, 0)
+            shutil.rmtree(room)
+            assert (watched.processes(), watched.value("task_api_silent_processes")) == (0, WORKERS)
+            assert program.status("/api/health") == 200
 
 
 def test_nobody_finds_them_on_the_public_port(watched: Watched) -> None:

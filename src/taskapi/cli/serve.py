@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -137,8 +138,9 @@ def _inspected(settings: Settings) -> Iterator[None]:
         return
     os.environ[inspection.VARIABLE] = str(folder)
     is_measured = settings.metrics.metrics_port != 0
+    gathering = Gathering(folder, workers=settings.server.workers, version=version("task-api"))
     try:
-        with exposed(settings.metrics, Gathering(folder).gather) if is_measured else nullcontext():
+        with exposed(settings.metrics, gathering.gather) if is_measured else nullcontext():
             yield
     finally:
         inspection.remove_folder(folder)

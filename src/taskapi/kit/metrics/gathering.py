@@ -6,14 +6,17 @@ from enum import Enum
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from taskapi.kit import inspection
 from taskapi.kit.metrics.families import Family, Kind, Snapshot, merged, what_lasts
 
 MOST_ASKED_AT_ONCE = 16
 QUESTION = {"ask": "metrics"}
-SILENT = "task_api_silent_processes"
-SILENT_MEANING = "Processes that did not say what they measured; what they last said stands for it."
+PROCESSES = Family("task_api_processes", "Processes that answer requests.", ("version",), Kind.SUM)
+SILENT = Family("task_api_silent_processes", "Workers that should be there and do not answer.", (), Kind.SUM)
+OF_THE_PARENT = (SILENT,)
+"""What whoever started the workers knows better than they."""
 
 
 class Absence(Enum):
@@ -35,8 +38,12 @@ def encoded(snapshot: Snapshot) -> bytes:
 class Gathering:
     """What the workers behind one folder of sockets measured together."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, workers: int, version: str) -> None:
+        """`workers`: how many there should be, whether they are seen or not."""
         self._folder = folder
+        self._workers = workers
+        self._nobody: Snapshot = [structs.replace(PROCESSES, values={(version,): 0})]
+        """Is always there, so that nobody's answer is told from "not measured"."""
         self._lock = threading.Lock()
         self._latest: dict[str, Snapshot] = {}
         """Of each worker that is there, by process id."""
@@ -56,8 +63,9 @@ class Gathering:
                 answers.pop(path.stem, None)
             for name in self._latest.keys() - {name for name, answer in answers.items() if answer is not Absence.GONE}:
                 self._ended = merged([self._ended, what_lasts(self._latest.pop(name))])
-            silent = sum(answer is Absence.SILENT for answer in answers.values())
-            return [*merged([self._ended, *self._latest.values()]), _silence(silent)]
+            answered = sum(isinstance(answer, list) for answer in answers.values())
+            silent = structs.replace(SILENT, values={(): max(0, self._workers - answered)})
+            return [*merged([self._nobody, self._ended, *self._latest.values()]), silent]
 
 
 def _ask(path: Path) -> Snapshot | Absence:
@@ -68,7 +76,3 @@ def _ask(path: Path) -> Snapshot | Absence:
         return Absence.GONE
     except (OSError, msgspec.DecodeError):
         return Absence.SILENT
-
-
-def _silence(number: int) -> Family:
-    return Family(SILENT, SILENT_MEANING, (), Kind.SUM, values={(): number})
