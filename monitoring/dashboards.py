@@ -361,6 +361,12 @@ INSTANCE = Dashboard(
             _quantiles("password_seconds", HERE),
             "Tens of milliseconds by design; more is the queue before it.",
         ),
+        Panel(
+            "How many workers ended unasked",
+            "short",
+            (Query(together("task_api_workers_ended_total", HERE), "since the start"),),
+            "None; each step is one that was killed or broke down, and in whose place another one was started.",
+        ),
     ),
     is_of_one_instance=True,
 )

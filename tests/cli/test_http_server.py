@@ -1,4 +1,6 @@
 import resource
+import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +35,39 @@ def ended(kind: type[WorkerProcess]) -> Any:
 def test_a_worker_that_stopped_is_not_taken_for_alive() -> None:
     assert not ended(Worker).is_alive()
     assert ended(WorkerProcess).is_alive()  # when this fails, Granian has mended it: `Worker` may go
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """A server of two workers that do nothing; they are gone afterwards."""
+    made: Any = HttpServer(ServerSettings(workers=2, shutdown_grace=10), "127.0.0.1", reload=False)
+    kind: Any = Worker
+    made._spawn_worker = lambda idx, **_: kind(parent=made, idx=idx, target=time.sleep, args=(60,))
+    made._spawn_workers(None, None)
+    yield made
+    made._stop_workers()
+
+
+def test_a_worker_that_ends_by_itself_is_counted(server: Any) -> None:
+    for number, worker in enumerate(server.wrks, start=1):
+        worker.inner.kill()
+        worker.join(10)
+        assert server.ended_workers == number
+
+
+def test_workers_that_are_stopped_or_started_anew_are_not(server: Any) -> None:
+    server._stop_workers()
+    server._spawn_workers(None, None)
+    server._respawn_workers([0, 1], None, None)
+    assert server.ended_workers == 0
+
+
+def test_workers_that_hear_of_a_stop_from_others_are_not(server: Any) -> None:
+    server.stop()
+    for worker in server.wrks:
+        worker.inner.terminate()
+        worker.join(10)
+    assert server.ended_workers == 0
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ async def test_a_worker_without_a_socket_is_silent_whether_it_never_had_one_or_l
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(inspection.VARIABLE, str(tmp_path))
-    gathering = Gathering(tmp_path, workers=2, version="1.2.3")
+    gathering = Gathering(tmp_path, workers=2, version="1.2.3", ended=lambda: 0)
     assert shown(gathering) == (0, 2, 0)
     async with inspection.Inspection({"metrics": answer}, snapshot):
         assert await asyncio.to_thread(shown, gathering) == (1, 1, 7)
@@ -51,7 +51,7 @@ async def test_a_worker_that_ended_answers_no_more_and_goes_on_counting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(inspection.VARIABLE, str(tmp_path))
-    gathering = Gathering(tmp_path, workers=1, version="1.2.3")
+    gathering = Gathering(tmp_path, workers=1, version="1.2.3", ended=lambda: 0)
     async with inspection.Inspection({"metrics": answer}, snapshot):
         assert await asyncio.to_thread(shown, gathering) == (1, 0, 7)
     assert (tmp_path / f"{os.getpid()}{inspection.LAST_SUFFIX}").exists()

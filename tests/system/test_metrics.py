@@ -187,6 +187,8 @@ def test_what_a_killed_worker_counted_is_not_forgotten(watched: Watched) -> None
     eventually(lambda: watched.send("GET", "/api/health/live") == [200])
     eventually(lambda: watched.processes() == WORKERS)
     assert watched.value("task_api_silent_processes") == 0
+    assert watched.grown("task_api_workers_ended_total") == 1
+    assert "Unexpected exit from worker-" in watched.program.err
     after = watched.samples()
     fallen = {
         key for key, value in before.items() if key[0].endswith(("_total", "_count", "_bucket")) and after[key] < value
@@ -205,6 +207,7 @@ def test_workers_whose_sockets_were_removed_are_silent_and_not_forgotten() -> No
             assert (watched.processes(), watched.value("task_api_silent_processes")) == (WORKERS, 0)
             shutil.rmtree(room)
             assert (watched.processes(), watched.value("task_api_silent_processes")) == (0, WORKERS)
+            assert watched.value("task_api_workers_ended_total") == 0
             assert program.status("/api/health") == 200
 
 

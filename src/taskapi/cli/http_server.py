@@ -54,9 +54,17 @@ class Worker(WorkerProcess):
     told, the stop took the worker for alive and said that it "refused to stop".
     """
 
+    parent: "HttpServer"
+
     def _watch(self) -> None:
         self._waiting = threading.Thread(target=self._watcher, name="worker-watch")
         self._waiting.start()
+
+    def _watcher(self) -> None:
+        self.inner.join()
+        if not self.interrupt_by_parent:
+            self.parent.note_end()
+        super()._watcher()  # type: ignore[no-untyped-call]
 
     @property
     def serves(self) -> bool:
@@ -100,6 +108,9 @@ class HttpServer(MPServer):
             reload_paths=[PACKAGE],
             reload_ignore_worker_failure=True,
         )
+        self.ended_workers = 0
+        """How many ended though nobody had stopped them; others have taken their place."""
+        self._counting = threading.Lock()
         self._drain_seconds = settings.drain_seconds
         self._ignores_hangups = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
@@ -112,6 +123,12 @@ class HttpServer(MPServer):
         """Whether every worker takes connections."""
         workers = list(self.wrks)
         return len(workers) == self.workers and all(isinstance(worker, Worker) and worker.serves for worker in workers)
+
+    def note_end(self) -> None:
+        """Count a worker that nobody has stopped; once all are to stop, some may have heard it from others."""
+        if not self.interrupt_signal:
+            with self._counting:
+                self.ended_workers += 1
 
     def stop(self) -> None:
         """Ask it to stop; may be called from any thread, and a second time to shorten the wait."""

@@ -89,7 +89,7 @@ def _serve(settings: Settings, *, reload: bool) -> int:
         if _asked_to_stop.is_set():
             raise KeyboardInterrupt
         try:
-            with _inspected(settings):
+            with _inspected(settings, server):
                 server.run()
         except SystemExit:  # its workers cannot be kept up, and it has said so
             return BROKE_DOWN
@@ -128,7 +128,7 @@ def _migrate(settings: Settings, address: str) -> None:
 
 
 @contextmanager
-def _inspected(settings: Settings) -> Iterator[None]:
+def _inspected(settings: Settings, server: HttpServer) -> Iterator[None]:
     """Let the workers be asked how they are, and show what they measure."""
     try:
         folder = inspection.make_folder(settings.server.port)
@@ -138,7 +138,12 @@ def _inspected(settings: Settings) -> Iterator[None]:
         return
     os.environ[inspection.VARIABLE] = str(folder)
     is_measured = settings.metrics.metrics_port != 0
-    gathering = Gathering(folder, workers=settings.server.workers, version=version("task-api"))
+    gathering = Gathering(
+        folder,
+        workers=settings.server.workers,
+        version=version("task-api"),
+        ended=lambda: server.ended_workers,
+    )
     try:
         with exposed(settings.metrics, gathering.gather) if is_measured else nullcontext():
             yield

@@ -1,6 +1,7 @@
 """Asks all workers what they measured, and remembers what those counted that are gone: a total never falls."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path
@@ -15,7 +16,8 @@ MOST_ASKED_AT_ONCE = 16
 QUESTION = {"ask": "metrics"}
 PROCESSES = Family("task_api_processes", "Processes that answer requests.", ("version",), Kind.SUM)
 SILENT = Family("task_api_silent_processes", "Workers that should be there and do not answer.", (), Kind.SUM)
-OF_THE_PARENT = (SILENT,)
+ENDED = Family("task_api_workers_ended", "Workers that ended though nobody had stopped them.", (), Kind.COUNTER)
+OF_THE_PARENT = (SILENT, ENDED)
 """What whoever started the workers knows better than they."""
 
 
@@ -38,10 +40,11 @@ def encoded(snapshot: Snapshot) -> bytes:
 class Gathering:
     """What the workers behind one folder of sockets measured together."""
 
-    def __init__(self, folder: Path, *, workers: int, version: str) -> None:
-        """`workers`: how many there should be, whether they are seen or not."""
+    def __init__(self, folder: Path, *, workers: int, version: str, ended: Callable[[], int]) -> None:
+        """`workers`: how many there should be, seen or not; `ended`: tells how many have ended unasked so far."""
         self._folder = folder
         self._workers = workers
+        self._count_ended = ended
         self._nobody: Snapshot = [structs.replace(PROCESSES, values={(version,): 0})]
         """Is always there, so that nobody's answer is told from "not measured"."""
         self._lock = threading.Lock()
@@ -65,7 +68,8 @@ class Gathering:
                 self._ended = merged([self._ended, what_lasts(self._latest.pop(name))])
             answered = sum(isinstance(answer, list) for answer in answers.values())
             silent = structs.replace(SILENT, values={(): max(0, self._workers - answered)})
-            return [*merged([self._nobody, self._ended, *self._latest.values()]), silent]
+            ended = structs.replace(ENDED, values={(): self._count_ended()})
+            return [*merged([self._nobody, self._ended, *self._latest.values()]), silent, ended]
 
 
 def _ask(path: Path) -> Snapshot | Absence:
