@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,6 +22,11 @@ from tests.system.launch import free_port
 
 TAKEN = [0.000001, 0.000244140625, 0.00025, 0.0003, 0.25, 0.2500001, 5.0, 100.0]
 """Seconds; two of them lie on the end of a bucket."""
+
+IPV6 = pytest.mark.skipif(
+    not any(each.address == "::1" for card in psutil.net_if_addrs().values() for each in card),
+    reason="this machine has no IPv6",
+)
 
 PROTOCOL = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 Message = dict[int, list[Any]]
@@ -173,6 +179,26 @@ def test_two_metrics_of_one_name_are_a_mistake() -> None:
     shown.add(Distribution("duration_seconds", "How long."))
     with pytest.raises(ValueError, match="two metrics are called duration_seconds"):
         shown.add(Distribution("duration_seconds", "How long."))
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "127.0.0.1"),
+        pytest.param("::1", "[::1]", marks=IPV6),
+        pytest.param("::", "[::1]", marks=IPV6),
+    ],
+)
+def test_they_are_read_at_addresses_of_either_kind(host: str, address: str) -> None:
+    settings = MetricSettings(metrics_host=host, metrics_port=free_port())
+    with exposed(settings, lambda: measured(1.0)):
+        assert httpx.get(f"http://{address}:{settings.metrics_port}/metrics", timeout=10).status_code == 200
+
+
+def test_a_host_without_an_address_keeps_nobody_from_serving(capsys: pytest.CaptureFixture[str]) -> None:
+    with exposed(MetricSettings(metrics_host="nowhere.invalid"), lambda: measured(1.0)):
+        assert "Metrics cannot be read: port 9464 on nowhere.invalid: " in capsys.readouterr().err
 
 
 def test_connections_beyond_the_bound_are_closed_and_scrapes_are_answered_again() -> None:

@@ -3,6 +3,7 @@
 A scraper that is late, a second one, or a worker that does not answer keeps nobody else waiting.
 """
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,7 +69,8 @@ class Server(ThreadingHTTPServer):
         self.gather = gather
         self.places = threading.BoundedSemaphore(MOST_AT_ONCE)
         self._connections = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        super().__init__((settings.metrics_host, settings.metrics_port), Handler)
+        self.address_family, address = _found(settings.metrics_host, settings.metrics_port)
+        super().__init__(address, Handler)
 
     def verify_request(self, *_: Any) -> bool:
         """Take a connection, unless there are too many: it is closed then."""
@@ -83,6 +85,13 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: Any) -> None:
         """Say nothing: a scraper that went away harms nobody."""
+
+
+def _found(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
+    """Return where to listen: at the host's IPv4 address if it has both kinds, as `localhost` often does."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    return family, address
 
 
 @contextmanager
