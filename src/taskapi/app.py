@@ -37,7 +37,6 @@ from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
 from taskapi.kit.collector import prepare_collector
 from taskapi.kit.database import Database
-from taskapi.kit.debugging import Debugging
 from taskapi.kit.embedded.external import check_addresses
 from taskapi.kit.inspection import Inspection, Question
 from taskapi.kit.metrics import Instrument, Reading
@@ -50,7 +49,7 @@ from taskapi.kit.tokens import Tokens
 from taskapi.kit.tracing import close_traces, configure_traces
 from taskapi.measures import Measures
 from taskapi.resources import Resources
-from taskapi.vitals import vitals_of
+from taskapi.vitals import debugging_of, vitals_of
 from taskapi.worker import all_jobs, working
 
 VERSION = version("task-api")
@@ -75,7 +74,7 @@ class App(Edge):
         is_measured = settings.metrics.metrics_port != 0
         sample = settings.logs.log_sample / 100
         super().__init__(_for_pages(self.entrance, settings), settings.server, measured=is_measured, sample=sample)
-        self.debugging = Debugging(lambda: self.inside)
+        self.debugging = debugging_of(self.rooms, lambda: self.inside)
         self.measures = Measures(self.rooms, VERSION)
         self.measures.add(*_of_requests(self))
 

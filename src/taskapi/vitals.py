@@ -10,8 +10,12 @@ from typing import Any
 from taskapi.errors import Error
 from taskapi.http.health import Inside, Migration, Replica, Vitals
 from taskapi.http.looks import CHECK_SECONDS
+from taskapi.kit.debugging import Debugging, Statement
 from taskapi.migrations import run as migrations
 from taskapi.resources import Resources
+
+MOST_STATEMENTS = 20
+"""So many of the slowest are told."""
 
 Recognize = Callable[[Any], Awaitable[bool]]
 """Says whether the request with this scope is an administrator's."""
@@ -49,6 +53,12 @@ def vitals_of(rooms: Resources, version: str, is_administrator: Recognize) -> Vi
         is_administrator=recognized,
     )
     return Vitals(rooms.clock, ask_database, rooms.redis.ping, inside)
+
+
+def debugging_of(rooms: Resources, requests: Callable[[], int]) -> Debugging:
+    """Return the inside of one process of the API; `requests` tells how many are in progress."""
+    stopwatch = rooms.database.stopwatch
+    return Debugging(requests, lambda: [Statement(*timing) for timing in stopwatch.slowest(MOST_STATEMENTS)])
 
 
 async def _migration(rooms: Resources) -> Migration:

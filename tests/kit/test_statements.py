@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from taskapi.config import DatabaseSettings, Secret
@@ -108,6 +109,25 @@ async def test_a_statement_that_fails_is_timed_too(database: Database) -> None:
             await connection.fetch_value("SELECT /* things.wait */ pg_sleep(20)")
     taken = database.stopwatch.durations.family().histograms["things.wait",]
     assert (taken.count, taken.total >= 1) == (1, True)
+
+
+async def test_the_slowest_statements_are_those_of_which_one_run_took_longest(database: Database) -> None:
+    async with database.read() as connection:
+        for seconds in (0.2, 0.0, 0.0):
+            await connection.fetch_value("SELECT /* things.wait_once */ pg_sleep($1)", seconds)
+        for _ in range(4):
+            await connection.fetch_value("SELECT /* things.wait_often */ pg_sleep(0.1)")
+        await connection.fetch_value(COUNT)
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await connection.fetch_value("SELECT /* things.fail */ 1 / length(pg_sleep(0.4)::text)")
+    found = database.stopwatch.slowest(3)
+    assert [(timing.name, timing.times) for timing in found] == [
+        ("things.fail", 1),
+        ("things.wait_once", 3),
+        ("things.wait_often", 4),
+    ]
+    assert found[0].slowest >= 0.4
+    assert 0.2 <= found[1].slowest < 0.4
 
 
 async def test_a_transaction_of_a_request_begins_with_its_id(database: Database, look: Look) -> None:

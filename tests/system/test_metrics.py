@@ -1,5 +1,6 @@
 """What `/metrics` says is what happened, in all workers together."""
 
+import json
 import shutil
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ import httpx
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
+from taskapi.__main__ import app
 from tests.servers import data_folder, used_data
 from tests.system.launch import Launched, free_port, started
 from tests.waiting import eventually
@@ -82,6 +85,13 @@ def watched(running: Watched) -> Watched:
     return running
 
 
+def debug(watched: Watched, *options: str) -> str:
+    """Return what `task-api debug` tells of the program."""
+    result = CliRunner().invoke(app, ["debug", "--port", str(watched.program.port), *options])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
 def log_in(watched: Watched, name: str) -> dict[str, str]:
     """Register somebody and return what says who asks."""
     account = ADA | {"email": f"{name}@example.com"}
@@ -144,6 +154,25 @@ def test_every_sql_statement_is_timed_under_its_name(watched: Watched) -> None:
     names = {dict(labels)["statement"] for name, labels in watched.samples() if name == taken}
     assert "unnamed" not in names
     assert {"begin", "commit"} < names
+
+
+def test_debug_shows_the_slowest_statements_of_each_worker_and_counts_them_as_the_metrics_do(watched: Watched) -> None:
+    log_in(watched, "joan")
+    before, reports, after = watched.samples(), json.loads(debug(watched, "--json")), watched.samples()
+    assert len(reports) == WORKERS
+    for report in reports:
+        seconds = [statement["seconds"] for statement in report["statements"]]
+        assert 5 < len(seconds) <= 20
+        assert seconds == sorted(seconds, reverse=True)
+        assert all(0 < slowest < 60 for slowest in seconds)
+    told = [{statement["name"]: statement["times"] for statement in report["statements"]} for report in reports]
+    for name in told[0].keys() & told[1].keys():
+        key = ("db_statement_duration_seconds_count", frozenset({"statement": name}.items()))
+        assert before[key] <= told[0][name] + told[1][name] <= after[key]
+    (slowest, *_), text = reports[0]["statements"], debug(watched)
+    assert text.count("  slowest statements\n") == WORKERS
+    assert f"    {slowest['seconds']:.3f} s, " in text
+    assert f" times: {slowest['name']}\n" in text
 
 
 def test_who_is_refused_is_counted_under_the_limit(watched: Watched) -> None:

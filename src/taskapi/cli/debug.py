@@ -17,7 +17,7 @@ def debug(
     as_json: Annotated[bool, typer.Option("--json", help="Print an array with an object for each process.")] = False,
     port: Port = None,
 ) -> None:
-    """Show what held a running server up, what it holds in memory and what its tasks wait for.
+    """Show which SQL was slowest in a running server, what held it up, what it holds and what its tasks wait for.
 
     Only the user who runs the server can ask it, and root.
     """
@@ -42,10 +42,9 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _statements(report: Report) -> Iterator[str]:
-    if report.statements is not None:
-        yield "  slowest statements"
-        for statement in report.statements:
-            yield f"    {statement.seconds:.3f} s, {statement.times} times: {statement.name}"
+    yield "  slowest statements"
+    for statement in report.statements:
+        yield f"    {statement.seconds:.3f} s, {statement.times} times: {statement.name}"
 
 
 def _stalls(report: Report) -> Iterator[str]:

@@ -25,7 +25,7 @@ MOST_LOOKED_AT = 100_000
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """A statement that took long."""
+    """A statement of SQL that took long."""
 
     name: str
     seconds: float
@@ -63,16 +63,14 @@ class Report(msgspec.Struct, frozen=True):
     stalls: list[Stall]
     memory: list[Memory]
     tasks: list[Waiting]
-    statements: list[Statement] | None = None
-    """The slowest; None where nobody measures them."""
+    statements: list[Statement]
+    """Those of which one run took longest, the slowest first."""
 
 
 class Debugging:
     """Knows the inside of this process."""
 
-    def __init__(
-        self, requests: Callable[[], int], statements: Callable[[], Sequence[Statement]] | None = None
-    ) -> None:
+    def __init__(self, requests: Callable[[], int], statements: Callable[[], Sequence[Statement]]) -> None:
         """Take what counts requests in progress, and what returns the slowest statements."""
         self._requests = requests
         self._statements = statements
@@ -95,7 +93,7 @@ class Debugging:
             stalls=self._watchdog.stalls,
             memory=memory,
             tasks=waiting,
-            statements=None if self._statements is None else list(self._statements()),
+            statements=list(self._statements()),
         )
         return msgspec.json.encode(report)
 
