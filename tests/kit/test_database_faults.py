@@ -4,7 +4,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 import pytest
@@ -237,3 +237,18 @@ async def test_a_database_without_an_address_is_refused() -> None:
 
 async def test_a_database_that_was_never_opened_closes_quietly() -> None:
     await Database(DatabaseSettings(url=Secret("postgresql://nowhere/x")), system_clock, {}).close()
+
+
+async def test_waits_of_those_who_got_no_connection_are_measured_too(database: Database) -> None:
+    async with AsyncExitStack() as all_places:
+        for _ in range(POOL):
+            await all_places.enter_async_context(database.read())
+        before = database.waits.family().histograms[()]
+        gone = asyncio.create_task(add(database, "spoon"))
+        answers = await asyncio.gather(*(add(database, "fork") for _ in range(5)), return_exceptions=True)
+        gone.cancel()
+        await asyncio.wait([gone])
+    assert [type(answer) for answer in answers] == [Overloaded] * 5
+    after = database.waits.family().histograms[()]
+    assert after.count - before.count == 6
+    assert after.total - before.total >= 5

@@ -30,6 +30,7 @@ from taskapi.kit.database.watched import watched
 from taskapi.kit.metrics import Distribution
 
 CONNECT_SECONDS = 5
+WAITS = "How long requests waited for a connection of the pool, those that got none included."
 PLAN_PLACES = 2
 """So many connections have to be free for one of them to explain a slow statement: a request finds another."""
 
@@ -65,7 +66,7 @@ class Database:
         self._opened: asyncpg.Pool[Any] | None = None
         self._waiting = 0
         """Who waits for a connection, those for whom one is free included."""
-        self.waits = Distribution("db_pool_wait_seconds", "How long requests waited for a connection of the pool.")
+        self.waits = Distribution("db_pool_wait_seconds", WAITS)
 
     async def open(self) -> None:
         """Prepare the pool in the running event loop; it connects when needed, so the database may come later."""
@@ -154,13 +155,12 @@ class Database:
         self._waiting += 1
         begun = perf_counter()
         try:
-            connection = await self._pool.acquire(timeout=self._wait)
-            self.waits.add(perf_counter() - begun)
-            return connection
+            return await self._pool.acquire(timeout=self._wait)
         except TimeoutError as error:
             raise Overloaded("All database connections are busy; try again shortly.") from error
         finally:
             self._waiting -= 1
+            self.waits.add(perf_counter() - begun)
 
     async def _plan(self, sql: str, args: Sequence[Any]) -> str | None:
         use = self.use
