@@ -32,6 +32,7 @@ from taskapi.http.awaiting import Awaiting
 from taskapi.http.body import ApiRequest
 from taskapi.http.cors import CrossOrigin
 from taskapi.http.edge import Edge
+from taskapi.http.looks import CHECK_SECONDS
 from taskapi.http.options import tell_all_methods
 from taskapi.http.queries import refuse_unknown_queries
 from taskapi.kit.clock import Clock, system_clock
@@ -97,6 +98,7 @@ def open_rooms(settings: Settings, clock: Clock = system_clock) -> Resources:
         settings=settings,
         clock=clock,
         database=database,
+        lookout=database.lone(CHECK_SECONDS),
         redis=Redis(settings.redis),
         gate=Gate(settings, database, services.session_source(), clock),
         passwords=Passwords(settings.auth),
@@ -112,6 +114,7 @@ async def close_rooms(rooms: Resources) -> None:
     """Close what is open."""
     rooms.passwords.close()
     await rooms.gate.close()
+    await rooms.lookout.close()
     await rooms.database.close()
     await rooms.redis.close()
 

@@ -6,7 +6,7 @@ from taskapi.config import Settings
 from taskapi.contracts.directory import Directory, SessionKeeper
 from taskapi.gate.gate import Gate
 from taskapi.kit.clock import Clock
-from taskapi.kit.database import Database
+from taskapi.kit.database import Database, LoneConnection
 from taskapi.kit.passwords import Passwords
 from taskapi.kit.redis import Redis
 from taskapi.kit.seals import Seals
@@ -20,6 +20,9 @@ class Resources:
     settings: Settings
     clock: Clock
     database: Database
+    lookout: LoneConnection
+    """Looks whether PostgreSQL answers, also when requests hold the whole pool."""
+
     redis: Redis
     gate: Gate
     passwords: Passwords

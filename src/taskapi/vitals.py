@@ -26,8 +26,7 @@ def vitals_of(rooms: Resources, version: str, is_administrator: Recognize) -> Vi
     known: list[Migration] = []
 
     async def ask_database() -> None:
-        async with rooms.database.read() as connection:
-            await connection.fetch_value("SELECT /* health.database */ 1")
+        await rooms.lookout.fetch_one("SELECT /* health.database */ 1")
 
     async def migration() -> Migration | None:
         try:

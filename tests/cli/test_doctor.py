@@ -54,8 +54,8 @@ def test_a_replica_that_is_none_is_found(
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"TASK_API_DATABASE_POOL": "500"}, "1 × (500 + 1) = 501 wanted"),
-        ({"TASK_API_INSTANCES": "5", "TASK_API_WORKERS": "4"}, "20 × (10 + 1) = 220 wanted"),
+        ({"TASK_API_DATABASE_POOL": "500"}, "1 × (500 + 2) = 502 wanted"),
+        ({"TASK_API_INSTANCES": "5", "TASK_API_WORKERS": "4"}, "20 × (10 + 2) = 240 wanted"),
     ],
 )
 def test_pools_that_are_together_larger_than_the_server_are_found(
@@ -95,7 +95,7 @@ def test_pgbouncer_is_looked_at_and_wants_a_way_past_it(
         monkeypatch.setenv("DATABASE_DIRECT_URL", direct)
         result = call("doctor")
         assert result.exit_code == 0, result.output
-        assert "max_client_conn has to be at least 11" in result.output
+        assert "max_client_conn has to be at least 12" in result.output
         assert call("migrate", "down").exit_code == 0
         assert call("migrate", "up").exit_code == 0
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from taskapi.__main__ import app as program
 from taskapi.backup.keeping import RETRY_SECONDS
-from taskapi.config import variables
+from taskapi.cli.doctor import COMMAND_CONNECTIONS
+from taskapi.config import DatabaseSettings, Secret, variables
 from tests.deploy.composition import (
     BASE,
     DEVELOPMENT,
@@ -45,7 +46,7 @@ WRITABLE = {
 WATCHED = {"app", "prometheus", "grafana"}
 """Who is in the network of the metrics."""
 
-POOL, MOST_INSTANCES = 10, 10
+POOL, MOST_INSTANCES, RESERVED = 10, 10, 3
 WITHIN = "--newest-within"
 
 
@@ -229,7 +230,8 @@ def test_an_instance_may_finish_what_it_has_begun() -> None:
 
 def test_there_are_connections_for_ten_instances_and_ten_that_take_over() -> None:
     primary, replica = (int(option(PRODUCTION[name], "max_connections")) for name in ("postgres", "postgres-replica"))
-    assert primary >= 2 * POOL * MOST_INSTANCES
+    each = POOL + DatabaseSettings(read_urls=(Secret("postgresql://replica"),)).connections_beside_pool
+    assert primary >= 2 * each * MOST_INSTANCES + RESERVED + COMMAND_CONNECTIONS
     assert replica >= primary, "or the replica refuses to start"
 
 

@@ -120,7 +120,7 @@ BREAKAGES = (
         "a short grace", agreement.a_stop_has_its_time, lambda found: pod(found).pop("terminationGracePeriodSeconds")
     ),
     setting("a long drain", agreement.a_stop_has_its_time, TASK_API_DRAIN_SECONDS="20"),
-    setting("a large pool", agreement.the_pods_fit_the_database, TASK_API_DATABASE_POOL="8"),
+    setting("a large pool", agreement.the_pods_fit_the_database, TASK_API_DATABASE_POOL="6"),
     setting("shares for other pods", agreement.the_limits_are_shared_by_the_pods, TASK_API_INSTANCES="1"),
     Breakage(
         "requests for the migration",

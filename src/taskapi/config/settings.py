@@ -105,8 +105,8 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True, rename=_named(DATABASE
 
     @property
     def connections_beside_pool(self) -> int:
-        """How many a process holds to the primary besides its pool: the gate's, and one to watch it for replicas."""
-        return 2 if self.read_urls else 1
+        """How many a process holds to the primary besides: the gate's, that for health, and one to watch replicas."""
+        return 3 if self.read_urls else 2
 
     @property
     def direct(self) -> Secret | None:
