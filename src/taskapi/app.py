@@ -107,6 +107,7 @@ def open_rooms(settings: Settings, clock: Clock = system_clock) -> Resources:
         fingerprints=Seals(settings.auth, "fingerprint"),
         directory=services.directory(),
         sessions=services.session_keeper(),
+        refused_attempts=services.refused_attempts(),
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 from taskapi.contracts import audit
-from taskapi.gate.counts import Counts
 from taskapi.kit.database import Report
 from taskapi.kit.metrics import Distribution, Instrument, Instruments, Kind, Labels, Reading
 from taskapi.kit.metrics.gathering import PROCESSES
@@ -28,7 +27,7 @@ class Measures:
         info: Mapping[Labels, float] = {(version,): 1}
         self.instruments.add(Reading(PROCESSES.name, PROCESSES.meaning, lambda: info, PROCESSES.labels))
         self.instruments.add(self.pauses, self.lag, *process_readings())
-        self.instruments.add(*_gate(rooms.gate.counts, lambda: rooms.gate.serves, lambda: rooms.gate.is_cut_off))
+        self.instruments.add(*_gate(rooms))
         self.instruments.add(_outbox(rooms), *_database(rooms), *_replicas(rooms), *_logs())
 
     @asynccontextmanager
@@ -61,7 +60,12 @@ def _logs() -> Iterator[Instrument]:
     yield _by("audit_events", "Lines of the audit trail, by what they tell.", "event", lambda: audit.told)
 
 
-def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], bool]) -> Iterator[Instrument]:
+def _gate(rooms: Resources) -> Iterator[Instrument]:
+    gate, counts = rooms.gate, rooms.gate.counts
+
+    def refusals() -> Mapping[str, float]:
+        return {**counts.refused_by, **rooms.refused_attempts}
+
     yield _total("cache_stale_refused", "Answers held in memory that a write had outdated.", lambda: counts.outdated)
     yield _total("cache_bypasses_writing", "Reads while a write of theirs was under way.", lambda: counts.writes_seen)
     yield _total("gate_trips", "Batches sent to Redis.", lambda: counts.trips)
@@ -71,9 +75,9 @@ def _gate(counts: Counts, serves: Callable[[], bool], is_cut_off: Callable[[], b
     yield _total("gate_unconfirmed_writes", "Writes that Redis did not confirm.", lambda: counts.unconfirmed_writes)
     yield _total("gate_relayed_rows", "Rows of the outbox that a relay announced.", lambda: counts.announced)
     yield _total("gate_sessions_loaded", "Sessions read from PostgreSQL.", lambda: counts.sessions_loaded)
-    yield _by("rate_limit_refusals", "Requests refused by a limit.", "limit", lambda: counts.refused_by)
-    yield Reading("gate_serving", "Processes that may serve what is kept.", lambda: float(serves()))
-    yield Reading("gate_cut_off", "Processes that do without Redis.", lambda: float(is_cut_off()))
+    yield _by("rate_limit_refusals", "Requests refused by a limit.", "limit", refusals)
+    yield Reading("gate_serving", "Processes that may serve what is kept.", lambda: float(gate.serves))
+    yield Reading("gate_cut_off", "Processes that do without Redis.", lambda: float(gate.is_cut_off))
 
 
 def _outbox(rooms: Resources) -> Instrument:

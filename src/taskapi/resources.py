@@ -31,3 +31,5 @@ class Resources:
     fingerprints: Seals
     directory: Directory
     sessions: SessionKeeper
+    refused_attempts: dict[str, int]
+    """How often each limit of attempts refused one in this process; a plain number that only grows."""

@@ -156,6 +156,43 @@ def test_trying_addresses_by_moving_to_them_counts(ada: Client, grace: Client, s
     assert answers == [409] * REGISTRATIONS + [429]
 
 
+def refusals(house: House) -> dict[str, float]:
+    """Return what the metrics of a house say of refusals, by limit."""
+    (family,) = [it for it in house.app.measures.instruments.snapshot() if it.name == "rate_limit_refusals"]
+    return {limit: number for (limit,), number in family.values.items()}
+
+
+def passwords(house: House) -> int:
+    """Return how many passwords were hashed."""
+    return house.rooms.passwords.durations.family().histograms[()].count
+
+
+def test_who_is_refused_is_counted_under_each_limit_that_had_no_room(ada: Client, house: House) -> None:
+    with serving(house.rooms.settings) as counting:
+
+        def grown(work: Callable[[Client], object]) -> dict[str, float]:
+            before = refusals(counting)
+            work(Client(counting.url))
+            return {name: value - before[name] for name, value in refusals(counting).items() if value > before[name]}
+
+        assert set(refusals(counting).values()) == {0}
+        assert grown(lambda it: statuses(it, ada.email, ACCOUNT + 2)) == {"login pair": 2}
+        assert grown(lambda it: [guess(it, nobody()) for _ in range(ADDRESS + 3)]) == {"login from": 3}
+        for _ in range(EVERYWHERE // ACCOUNT - 1):
+            assert grown(lambda it: statuses(it, ada.email, ACCOUNT)) == {}
+        assert grown(lambda it: statuses(it, ada.email, ACCOUNT)) == {"login to": ACCOUNT}
+        assert grown(lambda it: [it.register("x", ada.email) for _ in range(REGISTRATIONS + 1)]) == {"register from": 1}
+
+
+def test_a_wrong_password_of_somebody_logged_in_is_counted_as_one_of_a_log_in(ada: Client, house: House) -> None:
+    body = {"name": "Ada", "email": "new@example.org", "password": "a wrong password"}
+    before, hashed = refusals(house)["login pair"], passwords(house)
+    answers = [ada.patch("/api/auth/me", json=body).status_code for _ in range(ACCOUNT + 1)]
+    assert answers[-1] == 429
+    assert refusals(house)["login pair"] == before + 1
+    assert passwords(house) == hashed + ACCOUNT, "who is refused costs none"
+
+
 def test_zero_switches_all_of_them_off(settings: Settings, ada: Client) -> None:
     with serving(msgspec.structs.replace(settings, limits=LimitSettings(rate_limit=0))) as free:
         client = Client(free.url)

@@ -15,7 +15,9 @@ from typer.main import get_command
 import taskapi
 from taskapi import errors
 from taskapi.__main__ import app as program
+from taskapi.auth.policy import REFUSALS
 from taskapi.contracts import audit, events
+from taskapi.gate.counts import LIMITS
 from taskapi.http.edge import RequestLine
 from taskapi.http.problems import EDGE_CODES
 from taskapi.kit.outbox import TOUCHED
@@ -70,6 +72,12 @@ def test_the_settings_are_documented_as_they_are(file: Path, render: Callable[[]
 
 def test_every_metric_is_documented_as_it_is() -> None:
     assert metrics_table.render_table() in metrics_table.PAGE.read_text(), "run: python -m tests.shape.metrics_table"
+
+
+def test_every_limit_that_metrics_name_is_documented() -> None:
+    rows = re.findall(r"^\| (`(?:user|login|register)[^|]*) \|", metrics_table.PAGE.read_text(), re.MULTILINE)
+    found = {name for row in rows for name in re.findall("`([a-z ]+)`", row)}
+    compare("metrics.md", {*LIMITS, *REFUSALS.values()}, found)
 
 
 @pytest.mark.parametrize("command", sorted(leaves(get_command(program))))

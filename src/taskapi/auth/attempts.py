@@ -9,7 +9,7 @@ would undo the count.
 from collections.abc import Sequence
 
 from taskapi.auth import attempt_store
-from taskapi.auth.policy import Limit, names_of_exceeded, seconds_to_wait
+from taskapi.auth.policy import REFUSALS, Limit, names_of_exceeded, seconds_to_wait
 from taskapi.contracts import audit
 from taskapi.errors import Limited
 from taskapi.kit.database import apart
@@ -29,7 +29,10 @@ async def count(rooms: Resources, limits: Sequence[Limit], **about: object) -> N
         async with rooms.database.transaction() as transaction:
             paid = await attempt_store.charge(transaction, _keys(rooms, limits), prices, now)
             if seconds := seconds_to_wait(limits, paid, now):
-                audit.tell(audit.Kind.ATTEMPTS_LIMITED, limits=names_of_exceeded(limits, paid, now), **about)
+                exceeded = names_of_exceeded(limits, paid, now)
+                for name in exceeded:
+                    rooms.refused_attempts[REFUSALS[name]] += 1
+                audit.tell(audit.Kind.ATTEMPTS_LIMITED, limits=exceeded, **about)
                 raise Limited(retry_after=seconds)
 
 

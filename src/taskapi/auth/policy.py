@@ -5,7 +5,7 @@ paid for by waiting `window / attempts`. Until when the attempts so far are paid
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +15,14 @@ from taskapi.config import LimitSettings
 LOGIN_WINDOW = timedelta(minutes=15)
 REGISTER_WINDOW = timedelta(hours=1)
 NO_TIME = timedelta()
+REFUSALS: Mapping[str, str] = {
+    "login": "login pair",
+    "login from": "login from",
+    "login to": "login to",
+    "register": "register from",
+}
+"""What metrics call the refusals of each limit: there `login` and `register` are those of requests a minute."""
+
 UNKNOWN_ADDRESSES = 5
 """All unknown addresses together may try one account so many times as often as one of them may."""
 
