@@ -76,6 +76,20 @@ def test_who_wants_traces_without_the_extra_is_told_and_served(monkeypatch: pyte
     assert entry["missing"].startswith(LIBRARY)
 
 
+def test_a_header_for_the_collector_that_cannot_be_read_is_complained_of_without_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "a-private-key")
+    with logged() as lines:
+        configure_traces("1", ENDPOINT)
+    tracer = active()
+    assert tracer is not None
+    tracer.close()
+    (entry,) = [entry for entry in lines.entries if "Header format invalid" in entry["event"]]
+    assert entry["level"] == "warning"
+    assert "a-private-key" not in lines.text
+
+
 def test_a_program_that_traces_nothing_needs_nothing_for_it() -> None:
     code = (
         f"import sys; sys.modules[{LIBRARY!r}] = None; import taskapi.__main__, taskapi.app;"

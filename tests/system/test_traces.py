@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from tests.privacy import assert_private
+from tests.privacy import assert_private, keep_private
 from tests.servers import used_data
 from tests.spans import Seen, Tree, tree
 from tests.system.launch import Launched, free_port, started
@@ -170,6 +170,18 @@ def test_a_collector_sees_a_read_that_is_kept_one_that_is_loaded_and_a_write(fol
             if sample.exemplar
         }
         assert linked & {write[0], kept[0], loaded[0]}
+
+
+def test_a_stranger_writes_nothing_into_the_log_by_what_it_says_of_its_trace(folder: Path) -> None:
+    words = "my private diary"
+    keep_private(words)
+    with collecting() as collector, started(folder, **collector.settings) as program:
+        trace_id, headers = parent(5)
+        told = headers | {"tracestate": f"{words}, a=1"}
+        assert program.request("GET", "/api/health/live", headers=told).status_code == 200
+        eventually(lambda: trace_id in program.out)
+        assert_private(program.out)
+        assert "identifiers" not in program.out
 
 
 def test_what_was_traced_last_is_sent_before_it_stops(folder: Path) -> None:

@@ -4,6 +4,7 @@ Spans wait in a bounded queue, and a thread of the library's sends them; what do
 how much to sample and how long the queue is, the library reads from the environment itself.
 """
 
+import logging
 import os
 import socket
 import time
@@ -21,14 +22,32 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 
+from taskapi.kit.redaction import HIDDEN
 from taskapi.kit.tracing import statement_name
 
 SERVICE = "task-api"
 POSTGRESQL = {"db.system.name": "postgresql"}
 """Names of attributes are those of OpenTelemetry's semantic conventions."""
 
+OF_STRANGERS = ("opentelemetry.trace.span", "opentelemetry.trace.propagation.tracecontext")
+"""Loggers that complain of what a caller sent and quote it: anybody could write lines, and choose their words."""
+
+OF_SETTINGS = "opentelemetry.util.re"
+"""The logger that complains of a header of OTEL_EXPORTER_OTLP_HEADERS and quotes it, which may be a key."""
+
 FIRST_FAILURE = 500
 _w3c = TraceContextTextMapPropagator()
+
+
+def _without_values(record: logging.LogRecord) -> bool:
+    if record.args:
+        record.msg, record.args = str(record.msg).replace("%s", HIDDEN), ()
+    return True
+
+
+for _name in OF_STRANGERS:
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+logging.getLogger(OF_SETTINGS).addFilter(_without_values)
 
 
 class RequestTrace:

@@ -164,6 +164,18 @@ async def test_a_caller_that_is_not_sampled_leaves_no_span_and_is_named_in_the_l
     assert entry["trace_id"] == TRACE
 
 
+@pytest.mark.parametrize(
+    "state", ["my private diary, a=1", "a=1," * 40, "a=1,a=1", "A private diary=1", "a=" + "private diary" * 60]
+)
+async def test_what_a_caller_says_of_its_trace_is_in_no_line(memory: Memory, traced: App, state: str) -> None:
+    for parent in (PARENT, f"{PARENT}-private diary", "private diary" * 60):
+        headers = {"traceparent": parent, "tracestate": state}
+        with logged(LogSettings(level="debug", log_format="json")) as lines:
+            assert (await ask(traced, "GET", "/api/health/live", headers=headers)).status == 200
+        assert [entry["event"] for entry in lines.entries] == ["request"]
+        assert "diary" not in lines.text
+
+
 async def test_log_lines_name_the_trace(memory: Memory, traced: App) -> None:
     for log_format in ("json", "pretty"):
         memory.forget()
