@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from taskapi.config import LogSettings, Secret
 from taskapi.contracts.directory import Person
 from taskapi.contracts.identity import Role
+from taskapi.kit import redaction
 from taskapi.kit.database import Database
 from taskapi.kit.redaction import HIDDEN, LONGEST
 from taskapi.kit.telemetry import logger, tell_of_failed_task
@@ -113,7 +115,22 @@ def test_nor_does_what_lies_behind_an_error_or_in_a_group() -> None:
         ("rediss://:hunter2@cache:6379/0 is away", "rediss://…@cache:6379/0 is away"),
         ("redis://cache?password=hunter2&db=1", "redis://cache?password=…"),
         (f"refused {TOKEN}", "refused …"),
-        ("Authorization: Bearer hunter2", "Authorization: Bearer …"),
+        ("refused bearer hunter2, twice", "refused bearer … twice"),
+        ("access_token=hunter2 is old", "access_token=… is old"),
+        ("https://db/?reset-token=hunter2", "https://db/?reset-token=…"),
+        ("NEW_PASSWORD2 := hunter2", "NEW_PASSWORD2 := …"),
+        ('{"password": "hunter 2", "size": 1}', '{"password": …, "size": 1}'),
+        ('{"password":"hunter\\" 2","size":1}', '{"password":…,"size":1}'),
+        (r'"{\"client_secret\": \"hunter 2\"}"', r'"{\"client_secret\": …'),
+        ("{'passwd': b'hunter 2', 'size': 1}", "{'passwd': …, 'size': 1}"),
+        ("settings['secret'] = 'hunter 2'", "settings['secret'] = …"),
+        ("password:\n hunter2\nnext", "password:\n …\nnext"),
+        ("Authorization: Basic aGk6aHVudGVy Mg==", "Authorization: …"),
+        ("GET /\r\nproxy-authorization: Bearer hunter2 x\r\nHost: a", "GET /\r\nproxy-authorization: …\r\nHost: a"),
+        ("cookie: session=hunter2; other=3\nHost: a", "cookie: …\nHost: a"),
+        ("cookie:\nHost: a", "cookie:\nHost: a"),
+        ("[(b'Set-Cookie', b'session=hunter2; Path=/')]", "[(b'Set-Cookie', …"),
+        ("trace_id=0af7 is_tokenless, a secret, no cookie", "trace_id=0af7 is_tokenless, a secret, no cookie"),
         ("mail to ada.l+x@example.org, please", "mail to …@…, please"),
         ("password authentication failed", "password authentication failed"),
     ],
@@ -129,7 +146,43 @@ def test_texts_lose_what_opens_doors_and_names_people(text: str, shown: str) -> 
     assert failed["exception"][0]["exc_value"] == shown
 
 
-@pytest.mark.parametrize("part", ["a", "a@", "a.@", "://", "eyJ-", "eyJa.b.", "password ", "'"])
+HOSTILE = [
+    *(
+        "a",
+        "a@",
+        "a.@",
+        "://",
+        "eyJ-",
+        "eyJa.b.",
+        "'",
+        "-",
+        " ",
+        "bearer",
+        "bearer ",
+        "passwor",
+        "tokentoke",
+        "x-cooki",
+    ),
+    *(
+        word + end
+        for word in ("password", "token", "Set-Cookie")
+        for end in ("", "-", " ", '"', "\\", "=", '="', "='\\")
+    ),
+    *("cookie'\t", "cookie',", "cookie:\n"),
+]
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_the_time_that_a_text_takes_is_proportional_to_its_length(part: str) -> None:
+    began = time.thread_time()
+    for before in ("", "token", "token='", "cookie", "cookie'"):
+        text = before + part * (80_000 // len(part))
+        for pattern, instead in redaction.PRIVATE:
+            text = pattern.sub(instead, text)
+    assert time.thread_time() - began < 2  # where it grows with the square of the length, it takes many times as long
+
+
+@pytest.mark.parametrize("part", HOSTILE)
 def test_a_text_is_cut_however_long_it_is_and_whatever_it_begins_again_and_again(part: str) -> None:
     with logged() as lines:
         logger("test").warning("told", what=part * 1_000_000)
@@ -142,6 +195,23 @@ def test_nothing_private_is_shown_where_a_text_is_cut() -> None:
         with logged() as lines:
             logger("test").warning("told", what=" " * before + TOKEN + " " * LONGEST)
         assert "eyJ" not in lines.text
+
+
+@pytest.mark.parametrize("name", ["access_token", "new_password", "Authorization", "Set-Cookie", "JWT_SECRET", "Email"])
+def test_fields_that_are_named_for_what_is_private_are_hidden_wherever_they_are(name: str) -> None:
+    with logged() as lines:
+        logger("test").info("told", **{name: PRIVATE}, deeper=[{name: {"a": PRIVATE}}, {"inner": {name: [PRIVATE]}}])
+    (entry,) = lines.entries
+    assert entry[name] == HIDDEN
+    assert entry["deeper"] == [{name: HIDDEN}, {"inner": {name: HIDDEN}}]
+    assert PRIVATE not in lines.text
+
+
+def test_names_in_a_value_are_told_as_values_are() -> None:
+    with logged() as lines:
+        logger("test").info("told", sizes={PERSON.email: 1, PERSON.role: 2, PERSON.id: 3, 4: 5, PRIVATE.encode(): 6})
+    (entry,) = lines.entries
+    assert entry["sizes"] == {"…@…": 1, "user": 2, str(PERSON.id): 3, "4": 5, "<bytes>": 6}
 
 
 def test_of_values_of_unknown_kinds_only_the_kind_is_told() -> None:

@@ -20,15 +20,27 @@ from structlog.typing import EventDict, WrappedLogger
 
 HIDDEN = "…"
 NEVER = frozenset({"password", "token", "secret", "authorization", "cookie", "email", "title", "description", "body"})
-"""Names whose values are hidden, whatever they are."""
+"""Parts of names whose values are hidden, whatever they are: `token` is one of `access_token`."""
 
 LONGEST = 4_000
 """Characters of a text; what somebody sent may be as long as they like."""
 
+OPENING = "password|passwd|secret|token"
+OF_HEADERS = "cookie|authorization"
+SEPARATOR = r"""[\\"'\]]*+\s*+[=:][=:>]*+"""
+VALUE = r"""(?:b?\\*+"(?:[^"\\]|\\.)*+"?|b?\\*+'(?:[^'\\]|\\.)*+'?|\S++)"""
 OF_ADDRESS = r"[^\s@<>()\"'`,;:/]"
+
+
+def _word_with(parts: str) -> str:
+    """Return a pattern of a whole word with one of these parts in it; a word is looked through once."""
+    return rf"(?<![\w-])(?>[\w-]*?(?:{parts}))[\w-]*+"
+
+
 PRIVATE = (
     (re.compile(r"(?<=://)\S{0,300}@"), f"{HIDDEN}@"),  # of an address: who logs in, and with what
-    (re.compile(r"(?i)\b((?:password|passwd|secret|token)\s*[=:]\s*)\S+"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?i)({_word_with(OF_HEADERS)}(?:{SEPARATOR}|['\"]\s*+,)[^\S\r\n]*+)[^\r\n]++"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?is)({_word_with(OPENING)}{SEPARATOR}\s*+){VALUE}"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer\s+)\S+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?<![\w-])eyJ[\w-]++\.[\w-]++\.[\w-]++"), HIDDEN),  # a JSON Web Token
     (re.compile(rf"(?<!{OF_ADDRESS}){OF_ADDRESS}++@{OF_ADDRESS}+\.{OF_ADDRESS}+"), f"{HIDDEN}@{HIDDEN}"),
@@ -57,7 +69,7 @@ class Redaction:
         """Return what may be written of an entry."""
         error = _error_of(entry.pop("exc_info", None))
         entry.pop("stack_info", None)
-        shown: EventDict = {name: HIDDEN if name.lower() in NEVER else shown_value(entry[name]) for name in entry}
+        shown: EventDict = {name: HIDDEN if _is_private(name) else shown_value(entry[name]) for name in entry}
         if error is not None:
             told = traced(error)
             shown["exception"] = "\n".join(_lines(told)) if self._pretty else told
@@ -116,10 +128,18 @@ def shown_value(value: Any, depth: int = 0) -> Any:
     if isinstance(value, BaseException):
         return f"{type(value).__name__}: {message_of(value)}"
     if depth < DEEPEST and isinstance(value, Mapping):
-        return {str(name): HIDDEN if name in NEVER else shown_value(value[name], depth + 1) for name in value}
+        return {
+            str(shown_value(name)): HIDDEN if _is_private(name) else shown_value(value[name], depth + 1)
+            for name in value
+        }
     if depth < DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [shown_value(one, depth + 1) for one in value]
     return f"<{type(value).__name__}>"
+
+
+def _is_private(name: object) -> bool:
+    lowered = str(name).lower()
+    return any(part in lowered for part in NEVER)
 
 
 def _error_of(given: Any) -> BaseException | None:
