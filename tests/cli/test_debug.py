@@ -5,6 +5,7 @@ import json
 import socket
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from taskapi.__main__ import app
 from taskapi.kit import inspection
 from taskapi.kit.debugging import Debugging
 from taskapi.kit.watchdog import STALL_SECONDS
+from tests.kit.listener import listening
 from tests.waiting import eventually
 
 PORT = 3999
@@ -124,6 +126,46 @@ def test_a_process_that_was_killed_is_passed_over(server: Server) -> None:
         abandoned.bind(str(path.with_stem("1")))
     assert len(inspection.sockets_of(PORT)) == 2
     assert report()["requests"] == 3
+
+
+def test_a_server_that_was_started_without_a_folder_of_its_users_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv(inspection.VARIABLE, str(inspection.make_folder(PORT)))
+    with Server().running():
+        assert report()["requests"] == 3
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "other"))
+        assert report()["requests"] == 3
+
+
+@pytest.mark.parametrize("command", [["debug"], ["debug", "--json"], ["log-level"]])
+def test_what_a_terminal_would_obey_is_not_printed(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    orders = "\x1b]0;owned\x07\x7f\x9b2J\u202e"
+    memory = [{"type": orders, "objects": 1, "bytes": 1}]
+    report = {"process": 7, "resident_bytes": 1, "requests": 0, "stalls": [], "memory": memory, "tasks": []}
+    answer = json.dumps(report if command[0] == "debug" else orders, ensure_ascii=False)
+    with listening(inspection.make_folder(PORT) / "7.socket", [answer.encode()]):
+        result = CliRunner().invoke(app, [*command, "--port", str(PORT)])
+    assert result.exit_code == 0
+    assert "owned" in result.stdout
+    assert [character for character in result.output if not character.isprintable() and character != "\n"] == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"7", b'{"process":"x"}', b'"\xff"', b'{"process":7,"x":' + b"[" * 100_000])
+@pytest.mark.parametrize("command", ["debug", "log-level"])
+def test_an_answer_that_is_none_is_said_to_be_missing(
+    command: str, answer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with listening(inspection.make_folder(PORT) / "7.socket", [answer]):
+        result = CliRunner().invoke(app, [command, "--port", str(PORT)])
+    assert result.exit_code == 1
+    assert "These processes do not answer: 7." in result.stderr
 
 
 def test_what_a_killed_server_left_behind_is_cleared_away_and_what_another_uses_is_not(server: Server) -> None:

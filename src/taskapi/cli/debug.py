@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from taskapi.cli.asking import Port, ask_everybody
+from taskapi.cli.asking import Port, ask_everybody, printable
 from taskapi.kit.debugging import Report
 
 MEBIBYTE = 1024 * 1024
@@ -21,12 +21,11 @@ def debug(
 
     Only the user who runs the server can ask it, and root.
     """
-    answers = ask_everybody(port, {"ask": "debug"}).values()
-    reports = [msgspec.json.decode(answer, type=Report) for answer in answers]
+    reports = [*ask_everybody(port, {"ask": "debug"}, Report).values()]
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
+        typer.echo(printable(msgspec.json.format(msgspec.json.encode(reports)).decode()))
     else:
-        typer.echo("\n\n".join(_printable("\n".join(_lines(report))) for report in reports))
+        typer.echo("\n\n".join(printable("\n".join(_lines(report))) for report in reports))
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -56,8 +55,3 @@ def _stalls(report: Report) -> Iterator[str]:
         yield f"    {stall.began:%Y-%m-%d %H:%M:%S} UTC, {stall.seconds:.3f} s"
         for place in stall.stack:
             yield f"      {place}"
-
-
-def _printable(text: str) -> str:
-    """Return a text without what a terminal would obey: root may ask a process that somebody else made."""
-    return "".join(character for character in text if character.isprintable() or character == "\n")

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import msgspec
 import typer
 
-from taskapi.cli.asking import Port, ask_everybody
+from taskapi.cli.asking import Port, ask_everybody, printable
 from taskapi.config import Level
 
 
@@ -15,5 +14,5 @@ def log_level(
 ) -> None:
     """Show from which level on a running server writes log lines, or change that until it is restarted."""
     question = {"ask": "log-level"} | ({} if level is None else {"level": level})
-    for process, answer in ask_everybody(port, question).items():
-        typer.echo(f"process {process}: {msgspec.json.decode(answer, type=str)}")
+    for process, answer in ask_everybody(port, question, str).items():
+        typer.echo(printable(f"process {process}: {answer}"))

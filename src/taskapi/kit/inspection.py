@@ -10,7 +10,8 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,14 @@ SUFFIX = ".socket"
 LAST_SUFFIX = ".last"
 """Of the file in which a process that ends leaves its measurements."""
 
+NAMED = "task-api-"
+"""What the folder of a user's servers is called, before the user's number."""
+
+OF_USERS = Path("/run/user")
+"""Where each user's XDG_RUNTIME_DIR is as a rule."""
+
 LONGEST_QUESTION = 4096
+LONGEST_ANSWER = 16 * 1024 * 1024
 MOST_AT_ONCE = 8
 SECONDS = 2.0
 
@@ -61,23 +69,26 @@ def remove_folder(folder: Path) -> None:
 
 
 def sockets_of(port: int) -> list[Path]:
-    """Return the sockets behind `port` that the user of this process may use: their own, and as root everybody's."""
-    bases = {_base()}
-    if os.geteuid() == 0:
-        bases |= {*Path(tempfile.gettempdir()).glob("task-api-*"), *Path("/run/user").glob("*/task-api-*")}
-    return sorted(path for base in bases for path in base.glob(f"{port}-*/*{SUFFIX}") if path.stem.isdigit())
+    """Return the sockets behind `port` that the user of this process may use: their own, and as root everybody's.
+
+    Anybody may make a folder of any name where those for temporary files are, so one counts only if it is its owner's.
+    """
+    return sorted({path for base, owner in _bases() for path in _sockets_in(base, owner, port)})
 
 
 def ask(path: Path, question: Question, seconds: float = SECONDS) -> bytes:
-    """Ask the process behind a socket; raises OSError if it does not answer in time."""
+    """Ask the process behind a socket; raises OSError if its whole answer is not there in time, or has no end."""
+    deadline = time.monotonic() + seconds
+    answer = bytearray()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(seconds)
         line.connect(str(path))
         line.sendall(msgspec.json.encode(question) + b"\n")
-        parts = []
-        while part := line.recv(1 << 16):
-            parts.append(part)
-    return b"".join(parts)
+        while part := _received(line, deadline):
+            answer += part
+            if len(answer) > LONGEST_ANSWER:
+                raise OSError(f"the answer has more than {LONGEST_ANSWER} bytes")
+    return bytes(answer)
 
 
 class Inspection:
@@ -130,7 +141,57 @@ class Inspection:
 
 
 def _base() -> Path:
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"task-api-{os.geteuid()}"
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"{NAMED}{os.geteuid()}"
+
+
+def _bases() -> Iterator[tuple[Path, int]]:
+    """Yield where servers may have made their folders, whatever was set where they started, each with its owner."""
+    user, temporary = os.geteuid(), Path(tempfile.gettempdir())
+    for place in {_base().parent, temporary, OF_USERS / str(user)}:
+        yield place / f"{NAMED}{user}", user
+    if user == 0:
+        for base in (*temporary.glob(f"{NAMED}*"), *OF_USERS.glob(f"*/{NAMED}*")):
+            owner = base.name.removeprefix(NAMED)
+            if _is_number(owner):
+                yield base, int(owner)
+
+
+def _sockets_in(base: Path, owner: int, port: int) -> Iterator[Path]:
+    if _is_closed(base, owner):
+        for folder in base.glob(f"{port}-*"):
+            if _is_closed(folder, owner):
+                yield from (
+                    path for path in folder.glob(f"*{SUFFIX}") if _is_number(path.stem) and _listens(path, owner)
+                )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _is_closed(folder: Path, owner: int) -> bool:
+    """Say whether this is a folder, not a link to one, that nobody but its owner may enter."""
+    found = _found(folder)
+    return found is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == owner and not found.st_mode & 0o077
+
+
+def _listens(path: Path, owner: int) -> bool:
+    found = _found(path)
+    return found is not None and stat.S_ISSOCK(found.st_mode) and found.st_uid == owner
+
+
+def _found(path: Path) -> os.stat_result | None:
+    with contextlib.suppress(OSError):
+        return path.lstat()
+    return None
+
+
+def _received(line: socket.socket, deadline: float) -> bytes:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the answer takes too long")
+    line.settimeout(left)
+    return line.recv(1 << 16)
 
 
 def _empty(folder: Path) -> None:
@@ -142,7 +203,6 @@ def _own(folder: Path) -> Path:
     """Make a folder, or find it there as it was made."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    if not _is_closed(folder, os.geteuid()):
         raise Refused(f"{folder} is not a folder of this user's alone")
     return folder
