@@ -1,11 +1,16 @@
 """Whoever logs never waits for whoever reads."""
 
+import fcntl
 import io
 import os
+import select
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 import msgspec
@@ -121,6 +126,77 @@ def test_lines_of_several_threads_are_whole(pipe: Pipe) -> None:
     lines = pipe.read(3 * SURPLUS)
     for name in (b"a", b"b", b"c"):
         assert [line for line in lines if line[:1] == name] == [b"%b %d" % (name, n) for n in range(SURPLUS)]
+
+
+SHARING = """
+import sys
+from taskapi.kit.line_writer import LineWriter
+name, lines = sys.argv[1], int(sys.argv[2])
+writer = LineWriter(sys.stdout, lambda _: None)
+for number in range(lines):
+    writer.take(f"{name} {number} {name * (number % 300)}\\n".encode())
+print("all wait to be written", file=sys.stderr, flush=True)
+writer.close()
+writer._thread.join()
+"""
+
+
+def test_lines_of_processes_that_share_a_full_pipe_are_whole() -> None:
+    lines = 4_000
+    reader, write_end = os.pipe()
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)  # soon full, and full again
+    names = ("a", "b")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SHARING, name, str(lines)], stdout=write_end, stderr=subprocess.PIPE, text=True
+        )
+        for name in names
+    ]
+    os.close(write_end)
+    for process in processes:
+        assert process.stderr is not None
+        with process.stderr as told:
+            assert told.readline() == "all wait to be written\n"
+    with os.fdopen(reader, "rb", buffering=0) as stream:
+        text = b"".join(iter(lambda: stream.read(1000), b"")).decode()
+    assert [process.wait(10) for process in processes] == [0, 0]
+    found = text.splitlines()
+    for name in names:
+        expected = [f"{name} {number} {name * (number % 300)}" for number in range(lines)]
+        assert [line for line in found if line.startswith(name)] == expected
+    assert len(found) == lines * len(names)
+
+
+@pytest.mark.parametrize("length", [select.PIPE_BUF - 1, select.PIPE_BUF, select.PIPE_BUF + 1, 5 * select.PIPE_BUF])
+def test_a_line_is_written_however_long_it_is(pipe: Pipe, length: int) -> None:
+    expected = [b"before", b"x" * (length - 1), b"", b"after"]
+    for line in expected:
+        pipe.writer.take(line + b"\n")
+    assert pipe.read(len(expected)) == expected
+
+
+FAILING = """
+import resource, sys
+from taskapi.kit.line_writer import LineWriter
+writer = LineWriter(sys.stdout, lambda _: None)
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20, unlimited[1]))
+for line in (b"the first\\n", b"the second, of which the file takes a part\\n", b"the third\\n"):
+    writer.take(line)
+    writer.flush()
+resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+writer.take(b"the fourth\\n")
+writer.take(b"the fifth\\n")
+writer.flush()
+sys.exit(writer.dropped)
+"""
+
+
+def test_a_line_that_a_full_disk_cuts_is_not_continued_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        assert subprocess.run([sys.executable, "-c", FAILING], stdout=file, check=False).returncode == 2
+    assert path.read_text().splitlines() == ["the first", "the second", "the fourth", "the fifth"]
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Writes lines from a thread of its own, so that nobody waits for whoever reads them.
 
 What waits is bounded: where nobody reads, lines are dropped and counted, first those that come with every request.
+Several processes may share the file, as workers share standard output: lines stay whole.
 """
 
 import contextlib
 import os
 import select
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +22,7 @@ MOST_FREQUENT = 8_000
 TOGETHER_SECONDS = 0.05
 """How long a frequent line waits for others: a system call for each costs more than all else about them."""
 
+LINE_END = ord("\n")
 PATIENCE_SECONDS = 1.0
 """How long a flush waits for whoever reads."""
 
@@ -127,7 +130,7 @@ def _encoded(lines: Iterable[msgspec.Struct | bytes]) -> Iterator[bytes]:
 def _write_to(stream: TextIO) -> Callable[[bytes], None]:
     """Return what writes to a stream, past its buffer if it is a file of the system: nobody else may wait for that."""
     with contextlib.suppress(OSError, ValueError):
-        return _write_to_file(stream.fileno())
+        return _File(stream.fileno()).write
 
     def write(text: bytes) -> None:
         stream.write(text.decode())
@@ -136,13 +139,37 @@ def _write_to(stream: TextIO) -> Callable[[bytes], None]:
     return write
 
 
-def _write_to_file(number: int) -> Callable[[bytes], None]:
-    def write(text: bytes) -> None:
-        left = memoryview(text)
+class _File:
+    """A file of the system that others may write to as well."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._is_pipe = stat.S_ISFIFO(os.fstat(number).st_mode)
+        self._is_in_a_line = False
+        """Whether a write failed half-way."""
+
+    def write(self, text: bytes) -> None:
+        """Write lines; the first one does not continue what a failure left of another."""
+        lines = b"\n" + text if self._is_in_a_line else text
+        for piece in _pieces(lines) if self._is_pipe else [lines]:
+            self._write_piece(piece)
+
+    def _write_piece(self, piece: bytes) -> None:
+        left = memoryview(piece)
         while left:
             try:
-                left = left[os.write(number, left) :]
+                written = os.write(self._number, left)
             except BlockingIOError:  # somebody who shares the file wants no waiting; this thread does
-                select.select([], [number], [])
+                select.select([], [self._number], [])
+            else:
+                self._is_in_a_line = left[written - 1] != LINE_END
+                left = left[written:]
 
-    return write
+
+def _pieces(lines: bytes) -> Iterator[bytes]:
+    """Yield lines in pieces that a full pipe does not mix with what others write; one that is longer is a piece."""
+    begin = 0
+    while begin < len(lines):
+        end = lines.rfind(b"\n", begin, begin + select.PIPE_BUF) + 1 or lines.find(b"\n", begin) + 1 or len(lines)
+        yield lines[begin:end]
+        begin = end
