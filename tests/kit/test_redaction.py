@@ -197,6 +197,15 @@ def test_nothing_private_is_shown_where_a_text_is_cut() -> None:
         assert "eyJ" not in lines.text
 
 
+@pytest.mark.parametrize("word", [TOKEN, PERSON.email, "redis://ada:hunter2@cache"])
+def test_nothing_private_is_shown_that_is_cut_in_a_text_which_became_shorter(word: str) -> None:
+    hidden = "token=" + "x" * LONGEST
+    for length in range(1, len(word)):
+        begins = hidden + " " * (2 * LONGEST - len(hidden) - length)
+        shown = redaction.scrubbed(begins + word + " " * LONGEST)
+        assert set(shown.removeprefix("token=")) == {HIDDEN, " "}
+
+
 @pytest.mark.parametrize("name", ["access_token", "new_password", "Authorization", "Set-Cookie", "JWT_SECRET", "Email"])
 def test_fields_that_are_named_for_what_is_private_are_hidden_wherever_they_are(name: str) -> None:
     with logged() as lines:

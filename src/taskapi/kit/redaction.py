@@ -45,6 +45,7 @@ PRIVATE = (
     (re.compile(r"(?<![\w-])eyJ[\w-]++\.[\w-]++\.[\w-]++"), HIDDEN),  # a JSON Web Token
     (re.compile(rf"(?<!{OF_ADDRESS}){OF_ADDRESS}++@{OF_ADDRESS}+\.{OF_ADDRESS}+"), f"{HIDDEN}@{HIDDEN}"),
 )
+LAST_WORD = re.compile(r"(?<!\S)\S++\Z")
 QUOTATION = re.compile(r"['\"`‘“].*", re.DOTALL)
 QUOTING = (ValueError, LookupError, asyncpg.InterfaceError)
 """Errors about values, whose messages quote them."""
@@ -84,6 +85,8 @@ def scrubbed(text: str) -> str:
     shown = text[: 2 * LONGEST]  # so that nothing private is cut in two before it is found
     for pattern, instead in PRIVATE:
         shown = pattern.sub(instead, shown)
+    if len(text) > 2 * LONGEST:
+        shown = LAST_WORD.sub("", shown)  # half of one is not known for what it is
     return shown if len(text) <= LONGEST else shown[:LONGEST] + HIDDEN
 
 
