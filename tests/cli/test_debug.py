@@ -21,6 +21,7 @@ from taskapi.kit import inspection
 from taskapi.kit.debugging import Debugging
 from taskapi.kit.watchdog import STALL_SECONDS
 from tests.kit.listener import listening
+from tests.servers import data_folder
 from tests.waiting import eventually
 
 PORT = 3999
@@ -72,9 +73,16 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, which must not be long."""
+    with data_folder() as made:
+        yield made
+
+
+@pytest.fixture
+def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server that is asked behind PORT."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     monkeypatch.setenv(inspection.VARIABLE, str(inspection.make_folder(PORT)))
     made = Server()
     with made.running():
@@ -129,22 +137,22 @@ def test_a_process_that_was_killed_is_passed_over(server: Server) -> None:
 
 
 def test_a_server_that_was_started_without_a_folder_of_its_users_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.setenv(inspection.VARIABLE, str(inspection.make_folder(PORT)))
     with Server().running():
         assert report()["requests"] == 3
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "other"))
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder / "other"))
         assert report()["requests"] == 3
 
 
 @pytest.mark.parametrize("command", [["debug"], ["debug", "--json"], ["log-level"]])
 def test_what_a_terminal_would_obey_is_not_printed(
-    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     orders = "\x1b]0;owned\x07\x7f\x9b2J\u202e"
     memory = [{"type": orders, "objects": 1, "bytes": 1}]
     report = {"process": 7, "resident_bytes": 1, "requests": 0, "stalls": [], "memory": memory, "tasks": []}
@@ -159,9 +167,9 @@ def test_what_a_terminal_would_obey_is_not_printed(
 @pytest.mark.parametrize("answer", [b"", b"7", b'{"process":"x"}', b'"\xff"', b'{"process":7,"x":' + b"[" * 100_000])
 @pytest.mark.parametrize("command", ["debug", "log-level"])
 def test_an_answer_that_is_none_is_said_to_be_missing(
-    command: str, answer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, answer: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     with listening(inspection.make_folder(PORT) / "7.socket", [answer]):
         result = CliRunner().invoke(app, [command, "--port", str(PORT)])
     assert result.exit_code == 1
@@ -182,8 +190,8 @@ def test_what_a_killed_server_left_behind_is_cleared_away_and_what_another_uses_
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
 
 
-def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+def test_a_folder_that_others_may_enter_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     inspection.make_folder(PORT).parent.chmod(0o755)
     with pytest.raises(inspection.Refused):
         inspection.make_folder(PORT)

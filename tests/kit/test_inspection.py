@@ -12,6 +12,7 @@ import pytest
 
 from taskapi.kit import inspection
 from tests.kit.listener import listening
+from tests.servers import data_folder
 
 PORT = 3999
 QUESTION = {"ask": "debug"}
@@ -19,10 +20,17 @@ SECONDS = 0.5
 
 
 @pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, which must not be long."""
+    with data_folder() as made:
+        yield made
+
+
+@pytest.fixture
+def path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A socket as a server makes it, in the folder for temporary files, while root asks."""
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     made = inspection.make_folder(PORT) / "7.socket"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -71,9 +79,9 @@ def test_a_link_to_a_folder_of_sockets_is_not_followed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["XDG_RUNTIME_DIR", "the folder for temporary files", "that of users"])
-def test_a_server_is_found_wherever_it_was_started(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime, users = tmp_path / "runtime", tmp_path / "users"
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_a_server_is_found_wherever_it_was_started(place: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, users = folder / "runtime", folder / "users"
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.setattr(inspection, "OF_USERS", users)
     started_with = {"XDG_RUNTIME_DIR": runtime, "that of users": users / str(os.geteuid())}.get(place)
     if started_with is None:
@@ -88,7 +96,7 @@ def test_a_server_is_found_wherever_it_was_started(place: str, tmp_path: Path, m
         assert inspection.sockets_of(PORT) == [path]
 
 
-def test_an_answer_that_trickles_is_given_up_in_time(tmp_path: Path) -> None:
+def test_an_answer_that_trickles_is_given_up_in_time(folder: Path) -> None:
     given_up = threading.Event()
 
     def trickle() -> Iterator[bytes]:
@@ -96,22 +104,22 @@ def test_an_answer_that_trickles_is_given_up_in_time(tmp_path: Path) -> None:
             given_up.wait(SECONDS / 5)
             yield b" "
 
-    with listening(tmp_path / "a", trickle()):
+    with listening(folder / "a", trickle()):
         began = time.monotonic()
         with pytest.raises(TimeoutError):
-            inspection.ask(tmp_path / "a", QUESTION, SECONDS)
+            inspection.ask(folder / "a", QUESTION, SECONDS)
         assert time.monotonic() - began < SECONDS * 4
         given_up.set()
 
 
-def test_an_answer_without_an_end_is_given_up_before_it_fills_the_memory(tmp_path: Path) -> None:
+def test_an_answer_without_an_end_is_given_up_before_it_fills_the_memory(folder: Path) -> None:
     part = b" " * (1 << 20)
     endless = [part] * (inspection.LONGEST_ANSWER // len(part) + 1)
-    with listening(tmp_path / "a", endless), pytest.raises(OSError, match="the answer has more than"):
-        inspection.ask(tmp_path / "a", QUESTION, 30)
+    with listening(folder / "a", endless), pytest.raises(OSError, match="the answer has more than"):
+        inspection.ask(folder / "a", QUESTION, 30)
 
 
-def test_a_long_answer_is_whole(tmp_path: Path) -> None:
+def test_a_long_answer_is_whole(folder: Path) -> None:
     part = b" " * (1 << 20)
-    with listening(tmp_path / "a", [part] * (inspection.LONGEST_ANSWER // len(part))):
-        assert len(inspection.ask(tmp_path / "a", QUESTION, 30)) == inspection.LONGEST_ANSWER
+    with listening(folder / "a", [part] * (inspection.LONGEST_ANSWER // len(part))):
+        assert len(inspection.ask(folder / "a", QUESTION, 30)) == inspection.LONGEST_ANSWER
