@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.plain import NO_TLS
 from tests.privacy import keep_private
 
 _number = itertools.count(1)
@@ -26,7 +27,7 @@ class Client(httpx.Client):
     def __init__(self, base_url: str, address: str | None = None) -> None:
         self.address = address or unique_address()
         headers = {"X-Forwarded-For": self.address, "User-Agent": "pytest"}
-        super().__init__(base_url=base_url, headers=headers, timeout=30)
+        super().__init__(base_url=base_url, headers=headers, timeout=30, verify=NO_TLS)
         self.id = self.email = self.password = self.token = self.name = ""
 
     def register(self, name: str, email: str | None = None, password: str | None = None) -> httpx.Response:

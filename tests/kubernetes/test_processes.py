@@ -16,6 +16,7 @@ from redis.exceptions import AuthenticationError, RedisError
 from taskapi.kit.embedded.programs import find_valkey
 from tests.kubernetes.agreement import SECRETS
 from tests.kubernetes.cluster import Pod, overlay
+from tests.plain import NO_TLS
 from tests.servers import Servers
 from tests.system.launch import READY_SECONDS, free_port
 from tests.waiting import eventually
@@ -41,7 +42,7 @@ def command(pod: Pod) -> list[str]:
 def status(url: str) -> int:
     """Return the status of an answer; 0 if there is none."""
     try:
-        return httpx.get(url, timeout=5).status_code
+        return httpx.get(url, timeout=5, verify=NO_TLS).status_code
     except httpx.TransportError:
         return 0
 

@@ -16,6 +16,7 @@ import psutil
 
 from taskapi.config import variables
 from taskapi.kit.embedded.leftovers import is_alive
+from tests.plain import NO_TLS
 from tests.privacy import assert_private
 from tests.waiting import eventually
 
@@ -54,7 +55,7 @@ class Launched:
         if self.process.poll() is None:
             if kind is None and self._metrics_url:
                 with contextlib.suppress(httpx.TransportError):  # it may stand still, or have found its port taken
-                    assert_private(httpx.get(self._metrics_url, timeout=3).text, "a page of metrics")
+                    assert_private(httpx.get(self._metrics_url, timeout=3, verify=NO_TLS).text, "a page of metrics")
             self.end()
         if kind is None and (self._log / "out").is_file():
             assert_private(self.out)
@@ -77,7 +78,7 @@ class Launched:
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """Ask it something on a new connection."""
-        return httpx.request(method, self.url + path, timeout=10, **arguments)
+        return httpx.request(method, self.url + path, timeout=10, verify=NO_TLS, **arguments)
 
     def status(self, path: str) -> int:
         """Return the status of an answer; 0 if there is none."""

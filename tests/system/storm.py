@@ -15,6 +15,7 @@ import httpx
 from taskapi.config import EmbeddedSettings, Settings
 from taskapi.kit.embedded.servers import reach
 from tests.people import Client
+from tests.plain import NO_TLS
 from tests.waiting import eventually
 
 CREATES = 500
@@ -125,7 +126,7 @@ class Storm:
             list(threads.map(drain, range(THREADS)))
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS)
+        return httpx.Client(base_url=self._url, headers=self._headers, timeout=ANSWER_SECONDS, verify=NO_TLS)
 
     def listed(self) -> list[tuple[str, str]]:
         """Return the ids and titles of all tasks there are."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.plain import NO_TLS
 from tests.system.launch import Launched
 from tests.waiting import eventually
 from tests.whole.names import Names
@@ -84,7 +85,7 @@ class Instances:
         program = self.running[number]
         assert program.process.poll() is None, program.err
         try:
-            return httpx.get(f"{program.url}/api/health/ready", timeout=2).status_code == 200
+            return httpx.get(f"{program.url}/api/health/ready", timeout=2, verify=NO_TLS).status_code == 200
         except httpx.TransportError:
             return False
 
