@@ -1,6 +1,7 @@
 """The fixtures that all tests share: servers, the house, and the people in it."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -50,8 +51,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with whole programs: at the end idle test processes would take each other's, and start them once more."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/system/"))
+    """Let each test process begin with some of the modules that run whole programs, which take longest.
+
+    At first each gets an equal part of the list. Where one had all of these modules, the others would take tests from
+    it at the end, and start the programs of their modules once more.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    programs = [item for item in items if item.nodeid.startswith("tests/system/")]
+    others = [item for item in items if not item.nodeid.startswith("tests/system/")]
+    modules = list(dict.fromkeys(item.path for item in programs))
+    items.clear()
+    for number in range(processes):
+        chosen = set(modules[number::processes])
+        items += [item for item in programs if item.path in chosen]
+        end = (len(programs) + len(others)) * (number + 1) // processes
+        while others and len(items) < end:
+            items.append(others.pop(0))
+    items += others
 
 
 @pytest.fixture(scope="session")

@@ -156,6 +156,7 @@ def test_what_a_terminal_would_obey_is_not_printed(
     orders = "\x1b]0;owned\x07\x7f\x9b2J\u202e"
     memory = [{"type": orders, "objects": 1, "bytes": 1}]
     report = {"process": 7, "resident_bytes": 1, "requests": 0, "stalls": [], "memory": memory, "tasks": []}
+    report["statements"] = []
     answer = json.dumps(report if command[0] == "debug" else orders, ensure_ascii=False)
     with listening(inspection.make_folder(PORT) / "7.socket", [answer.encode()]):
         result = CliRunner().invoke(app, [*command, "--port", str(PORT)])
