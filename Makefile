@@ -31,8 +31,8 @@ runtime := $(compile) pyproject.toml --group build
 traced := $(runtime) --extra otel -c requirements.lock
 development := $(runtime) --extra otel --group dev -c requirements-otel.lock
 
-# Two test processes more than there are cores: many tests wait for programs that start or stop.
-quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2))) --maxprocesses 8 \
+# Three test processes more than there are cores: many tests wait for programs that start or stop.
+quick := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 3))) --maxprocesses 8 \
 	--ignore tests/model --ignore tests/chaos --ignore tests/whole
 
 .DEFAULT_GOAL := help
