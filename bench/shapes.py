@@ -25,8 +25,8 @@ BARE = {
 SILENT = {name: f"{name}-silent" for name in ("list-cached", "task-cached", "not-modified")}
 """The rows of the same requests to the application with logs and metrics off."""
 
-ITS_OWN = frozenset({"date", "server", "x-request-id"})
-"""Headers that the server adds by itself, or that the bare application has no reason to send."""
+ITS_OWN = frozenset({"date", "server"})
+"""Headers that the server adds by itself."""
 
 
 class Person(NamedTuple):
