@@ -41,22 +41,24 @@ class Callers:
         self._known: Remembered[bytes, Caller] = Remembered(REMEMBERED)
 
     def find(self, authorization: bytes | None) -> Caller | None:
-        """Return the caller of a genuine token that has not expired, else None.
+        """Return the caller of a genuine token that has not expired, else None."""
+        if authorization is None:
+            return None
+        return self.remembered(authorization) or self._verified(authorization)
+
+    def remembered(self, authorization: bytes) -> Caller | None:
+        """Return the caller of a token that was verified before and has not expired, else None.
 
         The digest makes the look-up's time tell nothing about tokens that others hold.
         """
-        if authorization is None:
-            return None
         digest = sha256(authorization).digest()
         caller = self._known.find(digest)
-        if caller is None:
-            return self._verified(digest, authorization)
-        if caller.expires_at <= self._clock():
+        if caller is not None and caller.expires_at <= self._clock():
             self._known.forget(digest)
             return None
         return caller
 
-    def _verified(self, digest: bytes, authorization: bytes) -> Caller | None:
+    def _verified(self, authorization: bytes) -> Caller | None:
         token = bearer_token(authorization)
         if token is None:
             return None
@@ -65,5 +67,5 @@ class Callers:
         except TokenInvalid:
             return None
         caller = Caller(claims.user_id, claims.session_id, claims.expires_at, claims.role)
-        self._known.keep(digest, caller)
+        self._known.keep(sha256(authorization).digest(), caller)
         return caller

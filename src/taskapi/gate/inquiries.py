@@ -1,14 +1,14 @@
 """What a request with a caller asks the gate: worked out at the first request of its kind, remembered for the next.
 
-The kind is the caller, the route, the identifier in the path and the query. Everything else that may change the answer
-is looked at with each request: what the gate cannot tell for sure – an odd header, a query that the route does not
-take – the router is asked to, and nothing of it is kept.
+The kind is the caller, the method, the path and the query. Everything else that may change the answer is looked at with
+each request: what the gate cannot tell for sure – an odd header, a query that the route does not take – the router is
+asked to, and nothing of it is kept.
 """
 
 import re
 from functools import lru_cache
 
-from litestar.types import Scope
+from litestar.types import HTTPScope
 
 from taskapi.errors import Invalid
 from taskapi.gate.admission import Question
@@ -17,10 +17,10 @@ from taskapi.gate.forms import Form
 from taskapi.gate.forwarding import CONDITION
 from taskapi.gate.gate import Gate
 from taskapi.gate.limits import Limits, policy_header
-from taskapi.gate.routes import Route
+from taskapi.gate.routes import Found, Route
 from taskapi.http.conditional import LONGEST, not_modified
 from taskapi.http.hardening import Header
-from taskapi.http.headers import Headers
+from taskapi.http.headers import AUTHORIZATION, Headers
 from taskapi.kit.remembered import Remembered
 
 HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
@@ -32,15 +32,16 @@ MOST = 16_384
 LONGEST_QUERY = 256
 """Bytes of a query that is remembered."""
 
-Kind = tuple[Caller, Route, str, bytes, bool]
+Kind = tuple[Caller, str, str, str, bytes, bool]
 
 
 class Inquiry:
     """What all requests of one kind ask."""
 
-    __slots__ = ("form", "key", "policy")
+    __slots__ = ("form", "key", "policy", "route")
 
-    def __init__(self, form: Form, policy: Header) -> None:
+    def __init__(self, route: Route, form: Form, policy: Header) -> None:
+        self.route = route
         self.form = form
         self.key = form.question.body_key
         """Where the answer is kept; None if it is not."""
@@ -54,25 +55,33 @@ class Inquiries:
     def __init__(self, gate: Gate, limits: Limits) -> None:
         self._gate = gate
         self._limits = limits
+        self._has_exemptions = limits.exempts_some_addresses
         self._usual_host = b""
         self._known: Remembered[Kind, Inquiry] = Remembered(MOST)
 
-    def find(self, scope: Scope, headers: Headers, route: Route, item: str, caller: Caller) -> Inquiry:
-        """Return what this request asks."""
-        query = scope["query_string"] if route.cache is not None else b""
-        kind = (caller, route, item, query, self._limits.exempts_address(scope))
-        if route.cache is not None and not self._is_usual(headers):
-            return self._made(kind, None)
-        inquiry = self._known.find(kind)
-        if inquiry is None:
-            inquiry = self._made(kind, None if route.cache is None else route.body_key(caller.name, item, query))
-            if len(query) <= LONGEST_QUERY:
-                self._known.keep(kind, inquiry)
+    def remembered(self, scope: HTTPScope, headers: Headers, caller: Caller) -> Inquiry | None:
+        """Return what this request asks, if one of its kind was here before and nothing else about it matters."""
+        return self._known.find(self._kind(scope, caller)) if self._is_usual(headers) else None
+
+    def find(self, scope: HTTPScope, headers: Headers, found: Found, caller: Caller) -> Inquiry:
+        """Return what this request asks, which is for the route that was found."""
+        (route, item), query = found, scope["query_string"]
+        if not self._is_usual(headers):
+            return self._made(scope, found, caller, None)
+        key = None if route.cache is None else route.body_key(caller.name, item, query)
+        inquiry = self._made(scope, found, caller, key)
+        if len(query) <= LONGEST_QUERY:
+            self._known.keep(self._kind(scope, caller), inquiry)
         return inquiry
 
-    def _made(self, kind: Kind, key: str | None) -> Inquiry:
-        caller, route, item, _, is_exempt = kind
-        counters = () if is_exempt else self._limits.of_user(route.classes, caller.user_id)
+    def _kind(self, scope: HTTPScope, caller: Caller) -> Kind:
+        is_exempt = self._has_exemptions and self._limits.exempts_address(scope)
+        root = scope.get("root_path", "")
+        return (caller, scope["method"], root, scope["path"], scope["query_string"], is_exempt)
+
+    def _made(self, scope: HTTPScope, found: Found, caller: Caller, key: str | None) -> Inquiry:
+        route, item = found
+        counters = () if self._limits.exempts_address(scope) else self._limits.of_user(route.classes, caller.user_id)
         question = Question(
             user_id=caller.user_id,
             session_id=caller.session_id,
@@ -80,7 +89,7 @@ class Inquiries:
             field=None if key is None else route.field(item),
             body_key=key,
         )
-        return Inquiry(self._gate.form(question), policy_header(counters))
+        return Inquiry(route, self._gate.form(question), policy_header(counters))
 
     def _is_usual(self, headers: Headers) -> bool:
         """Say whether no header keeps the gate from answering; the router has to look at others."""
@@ -92,7 +101,7 @@ class Inquiries:
         condition = headers.get(CONDITION)
         if condition is not None and not (len(condition) <= LONGEST and _is_readable(condition)):
             return False
-        return not headers.repeats(b"host", CONDITION)
+        return not headers.repeats(AUTHORIZATION, b"host", CONDITION)
 
 
 @lru_cache(1024)

@@ -67,6 +67,11 @@ class Limits:
         """Return the address that the request came from, or ``unknown``."""
         return self._addresses.of(scope)
 
+    @property
+    def exempts_some_addresses(self) -> bool:
+        """Whether there are addresses that nothing is counted of."""
+        return bool(self._exempt_networks)
+
     def exempts_address(self, scope: Scope) -> bool:
         """Say whether nothing is counted that comes from this address."""
         if not self._exempt_networks:

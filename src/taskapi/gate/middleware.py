@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Litestar
-from litestar.types import Message, Receive, Scope, Send
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from taskapi.contracts import audit
 from taskapi.contracts.identity import Principal, Role
@@ -20,19 +20,17 @@ from taskapi.gate.answers import Prepared
 from taskapi.gate.callers import Callers
 from taskapi.gate.forwarding import CONDITION, adding
 from taskapi.gate.gate import Gate
-from taskapi.gate.inquiries import Inquiries
+from taskapi.gate.inquiries import Inquiries, Inquiry
 from taskapi.gate.limits import Limits, policy_header, refusal, state_header
 from taskapi.gate.responses import BYPASS, HIT_MEMORY, HIT_REDIS, MISS, Found, Responses, Wanted
 from taskapi.gate.routes import Route, Routes
 from taskapi.http.conditional import not_modified
 from taskapi.http.context import request_id
 from taskapi.http.hardening import Hardened, Header
-from taskapi.http.headers import HTTP, headers_of
+from taskapi.http.headers import AUTHORIZATION, HTTP, Headers, headers_of
 from taskapi.http.problems import send_error
 from taskapi.kit.metrics import Instrument, Kind, Labels, Reading
 from taskapi.kit.tracing import spanned
-
-AUTHORIZATION = b"authorization"
 
 
 class Entrance:
@@ -67,14 +65,31 @@ class Entrance:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request; what is no request, or is for no route, is the router's."""
-        found = self._routes.find(scope) if scope["type"] == HTTP else None
+        if scope["type"] != HTTP:
+            return self._router(scope, receive, send)
+        headers = headers_of(scope)
+        authorization = headers.get(AUTHORIZATION)
+        caller = None if authorization is None else self._callers.remembered(authorization)
+        inquiry = None if caller is None else self._inquiries.remembered(scope, headers, caller)
+        if inquiry is None:
+            return self._look(scope, receive, send, headers)
+        scope["path_template"] = inquiry.route.template
+        return self._serve_caller(scope, receive, send, headers, inquiry)
+
+    def _look(self, scope: HTTPScope, receive: Receive, send: Send, headers: Headers) -> Awaitable[None]:
+        """Serve a request that none like it was remembered of."""
+        found = self._routes.find(scope)
         if found is None:
             return self._router(scope, receive, send)
-        route, item = found
+        route, _ = found
         scope["path_template"] = route.template
         if route.public:
             return self._serve_anybody(scope, receive, send, route)
-        return self._serve_caller(scope, receive, send, route, item)
+        caller = self._callers.find(headers.get(AUTHORIZATION))
+        if caller is None or headers.repeats(AUTHORIZATION):
+            return send_error(send, Unauthenticated())
+        inquiry = self._inquiries.find(scope, headers, found, caller)
+        return self._serve_caller(scope, receive, send, headers, inquiry)
 
     async def is_administrator(self, scope: Scope) -> bool:
         """Say whether an administrator asks something that anybody may ask; raises Overloaded. Nothing is counted."""
@@ -105,14 +120,12 @@ class Entrance:
         else:
             await self._router(scope, receive, adding(send, told))
 
-    async def _serve_caller(self, scope: Scope, receive: Receive, send: Send, route: Route, item: str) -> None:
-        headers = headers_of(scope)
+    async def _serve_caller(
+        self, scope: HTTPScope, receive: Receive, send: Send, headers: Headers, inquiry: Inquiry
+    ) -> None:
+        route = inquiry.route
         told: list[Header] = []
         try:
-            caller = self._callers.find(headers.get(AUTHORIZATION))
-            if caller is None or headers.repeats(AUTHORIZATION):
-                raise Unauthenticated
-            inquiry = self._inquiries.find(scope, headers, route, item, caller)
             held = None if inquiry.key is None else self._responses.held(inquiry.key)
             admission = await self._gate.admit(inquiry.form, None if held is None else held.stamp)
             if admission.verdicts:

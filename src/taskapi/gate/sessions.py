@@ -16,7 +16,7 @@ from taskapi.gate.counts import Counts
 from taskapi.gate.loads import Loads
 from taskapi.gate.nodes import Nodes
 from taskapi.gate.slots import slot_of
-from taskapi.gate.uses import SEEN, Uses
+from taskapi.gate.uses import Uses
 from taskapi.gate.visitors import Visitor, copy_of
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import Database
@@ -53,7 +53,7 @@ class Sessions:
         now = self._clock()
         if now >= visitor.alive_until:
             return None
-        if now - visitor.noted_at >= SEEN:
+        if now >= visitor.note_at:
             self.uses.note(visitor, now)
         return visitor.principal
 
@@ -69,7 +69,7 @@ class Sessions:
                 self.bury(visitor.user_id, [visitor.session_id])
             return None
         visitor.take(found, self._idle)
-        if now - visitor.noted_at >= SEEN:
+        if now >= visitor.note_at:
             self.uses.note(visitor, now)
         if stamp is not None:
             self._refill(visitor, stamp, found)

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from taskapi.contracts.sessions import SessionSource, Use
 from taskapi.errors import Overloaded
-from taskapi.gate.visitors import Visitor
+from taskapi.gate.visitors import SEEN, Visitor
 from taskapi.kit.database import Database, apart
 
-SEEN = timedelta(minutes=1)
 GATHERED_SECONDS = 0.25
 """Uses of so long are stored together: many at once would hold everybody up for moments, in the database too."""
 
@@ -24,17 +23,21 @@ class Uses:
         self._database = database
         self._source = source
         self._waiting: list[Use] = []
+        self._wanted = asyncio.Event()
 
     def note(self, visitor: Visitor, now: datetime) -> None:
         """Note that a session is used, which was not noted for SEEN."""
         if len(self._waiting) < MOST_WAITING:
-            visitor.noted_at = now
+            visitor.note_at = now + SEEN
             self._waiting.append(Use(visitor.user_id, visitor.session_id, now))
+            self._wanted.set()
 
     async def run(self) -> None:
         """Store what is noted, for ever."""
         while True:
+            await self._wanted.wait()
             await asyncio.sleep(GATHERED_SECONDS)
+            self._wanted.clear()
             await self.store()
 
     async def store(self) -> None:

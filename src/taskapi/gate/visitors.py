@@ -15,6 +15,9 @@ from taskapi.kit.remembered import Remembered
 MOST = 16_384
 """Visitors that came lately."""
 
+SEEN = timedelta(minutes=1)
+"""How often the use of a session is noted at most."""
+
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -25,7 +28,7 @@ class Visitor:
         "_copy",
         "alive_until",
         "keys",
-        "noted_at",
+        "note_at",
         "principal",
         "session_id",
         "slot",
@@ -39,8 +42,8 @@ class Visitor:
         self.subject = str(user_id)
         self.keys = (keys.versions(user_id), keys.session(user_id, session_id))
         self.slot = slot_of(self.keys[0])
-        self.noted_at = LONG_AGO
-        """When the session's use was last noted."""
+        self.note_at = LONG_AGO
+        """When the session's use is to be noted next."""
         self.principal: Principal | None = None
         self.alive_until = LONG_AGO
         """After it only PostgreSQL can say whether the session lives."""
@@ -58,7 +61,7 @@ class Visitor:
         self._copy = b""
         self.principal = Principal(self.user_id, self.session_id, liveness.role)
         self.alive_until = min(liveness.expires_at, liveness.last_seen_at + idle)
-        self.noted_at = max(self.noted_at, liveness.last_seen_at)
+        self.note_at = max(self.note_at, liveness.last_seen_at + SEEN)
 
 
 class Visitors:

@@ -13,11 +13,6 @@ def request_id() -> str:
     return request.request_id.get()
 
 
-def set_request_id(value: str) -> None:
-    """Name the request in progress, in every log line about it too."""
-    request.request_id.set(value)
-
-
 def set_trace(trace_id: str, span_id: str) -> None:
     """Name the trace of the request in progress, in every log line about it."""
     request.trace_id.set(trace_id)

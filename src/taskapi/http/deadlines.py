@@ -5,6 +5,7 @@ the order in which they began, and one timer that looks at the oldest is enough.
 """
 
 import asyncio
+from time import perf_counter
 from typing import Any
 
 Work = asyncio.Task[Any]
@@ -15,34 +16,38 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._ends: dict[Work, float] = {}
+        self._begun: dict[Work, float] = {}
         self._late: set[Work] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, task: Work) -> None:
-        """Start the time of a task; every `begin` wants its `end`."""
-        loop = task.get_loop()
-        self._ends[task] = ends = loop.time() + self._seconds
+    def begin(self, task: Work, now: float) -> None:
+        """Start the time of a task, `now` on the clock of `perf_counter`; every `begin` wants its `end`."""
+        self._begun[task] = now
         if self._timer is None:
-            self._timer = loop.call_at(ends, self._look, loop)
+            loop = task.get_loop()
+            self._timer = loop.call_later(self._seconds, self._look, loop)
 
-    def end(self, task: Work) -> bool:
-        """Stop the time of a task; say whether it was cancelled for being late, which is thereby taken back."""
-        self._ends.pop(task, None)
-        if not self._late or task not in self._late:
+    def end(self, task: Work) -> None:
+        """Stop the time of a task; if it was cancelled for being late after all, that is taken back."""
+        self._begun.pop(task, None)
+        if self._late:
+            self.take_back(task)
+
+    def take_back(self, task: Work) -> bool:
+        """Take back that a task was cancelled for being late; say whether it was, and only for that."""
+        if task not in self._late:
             return False
         self._late.discard(task)
-        task.uncancel()
-        return True
+        return task.uncancel() == 0
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        now = loop.time()
-        while self._ends:
-            task, ends = next(iter(self._ends.items()))
-            if ends > now:
-                self._timer = loop.call_at(ends, self._look, loop)
+        now = perf_counter()
+        while self._begun:
+            task, begun = next(iter(self._begun.items()))
+            if begun + self._seconds > now:
+                self._timer = loop.call_later(begun + self._seconds - now, self._look, loop)
                 return
-            del self._ends[task]
+            del self._begun[task]
             self._late.add(task)
             task.cancel()

@@ -10,18 +10,18 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from taskapi.config import ServerSettings
 from taskapi.http import problems
-from taskapi.http.context import ACCEPTABLE_ID, set_request_id
+from taskapi.http.context import ACCEPTABLE_ID
 from taskapi.http.deadlines import Deadlines
-from taskapi.http.hardening import harden
+from taskapi.http.hardening import Hardened, harden
 from taskapi.http.headers import HTTP, headers_of
 from taskapi.http.traces import begun
 from taskapi.kit import tracing
 from taskapi.kit.metrics import Distribution, Exemplar, Series
+from taskapi.kit.request import request_id
 from taskapi.kit.telemetry import FrequentLog, Line, logger
 from taskapi.kit.tracing import Trace
 
@@ -39,6 +39,9 @@ UNMATCHED = "unmatched"
 STATUSES = ("499", *map(str, range(1, 600)))
 """Status codes as labels; nginx's 499 for a caller who went away before there was an answer."""
 
+ACCESS = "taskapi.access"
+"""The log that these lines belong to."""
+
 FIRST_ERROR = 400
 SLOW_SECONDS = 1.0
 """From when on an answer is in the log, however few successes are."""
@@ -53,6 +56,8 @@ class RequestLine(Line, kw_only=True, gc=False):
     route: str
     status: int
     milliseconds: float
+    event: str = "request"
+    logger: str = ACCESS
 
 
 class Edge:
@@ -71,9 +76,9 @@ class Edge:
         self._deadlines = Deadlines(settings.request_timeout)
         self._places = settings.max_concurrency
         self._inside = 0
-        self._access = FrequentLog("taskapi.access")
+        self._access = FrequentLog(ACCESS)
         self._tracer = tracing.active()
-        self._log = logger("taskapi.access")
+        self._log = logger(ACCESS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; anything that is none goes straight to the application."""
@@ -81,21 +86,20 @@ class Edge:
             await self._app(scope, receive, send)
             return
         name = _chosen_id(scope)
-        set_request_id(name)
+        request_id.set(name)
         answer = Outgoing(send, name)
         trace = None if self._tracer is None else begun(self._tracer, scope, _method_of(scope))
         started = time.perf_counter()
-        task = self._current_task()
-        cancelled_before = task.cancelling()
+        task = asyncio.current_task(self._loop) or self._looked_for_task()
         self._inside += 1
-        self._deadlines.begin(task)
+        self._deadlines.begin(task, started)
         try:
             if self._inside > self._places and not scope["path"].startswith(ALWAYS_ADMITTED):
                 await answer.fail(503, "unavailable", "The server is busy; try again shortly.")
             else:
                 await self._app(scope, receive, answer)
         except asyncio.CancelledError:
-            if not self._deadlines.end(task) or task.cancelling() > cancelled_before:
+            if not self._deadlines.take_back(task):
                 raise
             await answer.fail(503, "unavailable", TOO_LONG)
         except Exception as error:
@@ -125,12 +129,10 @@ class Edge:
             self._series[method, route, status] = series
         return series
 
-    def _current_task(self) -> asyncio.Task[Any]:
-        """Return the task of this request. To name its loop spares looking for it, which asks the system in 3.11."""
-        task = None if self._loop is None else asyncio.current_task(self._loop)
-        if task is None:
-            self._loop = asyncio.get_running_loop()
-            task = asyncio.current_task(self._loop)
+    def _looked_for_task(self) -> asyncio.Task[Any]:
+        """Return this request's task, and remember its loop: who names that is spared a look that asks the system."""
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         return task
 
@@ -158,13 +160,11 @@ class Edge:
             route=scope.get("path_template") or UNMATCHED,
             status=answer.status,
             milliseconds=int(seconds * 100_000) / 100,
-            event="request",
             request_id=answer.request_id,
-            logger=self._access.name,
             timestamp=datetime.now(UTC),
-            trace_id=msgspec.UNSET if trace is None else trace.trace_id,
-            span_id=msgspec.UNSET if trace is None else trace.span_id,
         )
+        if trace is not None:
+            line.trace_id, line.span_id = trace.trace_id, trace.span_id
         self._access.write(line)
 
 
@@ -182,7 +182,10 @@ class Outgoing:
         """Send one message."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            harden(message).append((b"x-request-id", self.request_id.encode()))
+            headers: Any = message["headers"]
+            if type(headers) is not Hardened:
+                headers = harden(message)
+            headers.append((b"x-request-id", self.request_id.encode()))
         return self._send(message)
 
     async def fail(self, status: int, code: str, detail: str) -> None:

@@ -9,6 +9,8 @@ from litestar.types import Scope
 HTTP: Final[Literal[ScopeType.HTTP]] = cast(Any, ScopeType.HTTP.value)
 """The type of a scope that is a request; the text itself, for looking into the enumeration costs more."""
 
+AUTHORIZATION = b"authorization"
+
 TABLE = "taskapi.headers"
 """Where the table lies in the scope."""
 

@@ -124,13 +124,12 @@ class FrequentLog:
     def __init__(self, name: str) -> None:
         self.name = name
         self._logger = logger(name)
-        self._standard = logging.getLogger(name)
         self._root = logging.getLogger()
 
     @property
     def is_written(self) -> bool:
         """Whether lines are written at all."""
-        return self._standard.isEnabledFor(logging.INFO)
+        return self._root.level <= logging.INFO
 
     def write(self, line: Line) -> None:
         """Write one line."""
