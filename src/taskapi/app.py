@@ -200,12 +200,9 @@ async def _running(app: App) -> AsyncIterator[None]:
     _fail_readiness_on(signal.SIGUSR1, app.vitals)
     asyncio.get_running_loop().set_exception_handler(tell_of_failed_task)
     try:
-        with app.debugging.watching():
-            async with (
-                working(app.rooms, all_jobs() if app.rooms.settings.tasks.jobs else ()),
-                app.measures.taken(),
-                _inspection(app),
-            ):
+        with app.debugging.watching(app.measures.lag.add), app.measures.taken():
+            jobs = all_jobs() if app.rooms.settings.tasks.jobs else ()
+            async with working(app.rooms, jobs), _inspection(app):
                 yield
     finally:
         app.vitals.stopping = True

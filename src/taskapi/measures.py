@@ -4,15 +4,14 @@ What is known anyway is looked up when somebody asks; only durations and refusal
 are route templates, classes and states, never ids or what somebody typed.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from taskapi.contracts import audit
 from taskapi.kit.database import Report
 from taskapi.kit.metrics import Distribution, Instrument, Instruments, Kind, Labels, Reading
 from taskapi.kit.metrics.gathering import PROCESSES
-from taskapi.kit.metrics.machine import note_lag, pauses_noted, process_readings
+from taskapi.kit.metrics.machine import pauses_noted, process_readings
 from taskapi.kit.telemetry import dropped_lines
 from taskapi.resources import Resources
 
@@ -30,15 +29,11 @@ class Measures:
         self.instruments.add(*_gate(rooms))
         self.instruments.add(_outbox(rooms), *_database(rooms), *_replicas(rooms), *_logs())
 
-    @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
+    @contextmanager
+    def taken(self) -> Iterator[None]:
         """Take what has to be watched, for the length of the block."""
-        watching = asyncio.create_task(note_lag(self.lag))
-        try:
-            with pauses_noted(self.pauses):
-                yield
-        finally:
-            watching.cancel()
+        with pauses_noted(self.pauses):
+            yield
 
     def add(self, *instruments: Instrument) -> None:
         """Show these too."""

@@ -64,7 +64,7 @@ class Server:
 
     async def _serve(self) -> None:
         waiting = [asyncio.create_task(wait_for_ever()) for _ in range(5)]
-        with self.debugging.watching():
+        with self.debugging.watching(lambda _: None):
             async with inspection.Inspection({"debug": self.debugging.answer}, lambda: b""):
                 self._started.set()
                 await self._stopped.wait()

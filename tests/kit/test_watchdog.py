@@ -18,9 +18,13 @@ def hold_everything_up(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def ignore(_: float) -> None:
+    """Take how late the loop was, and leave it at that."""
+
+
 async def test_a_stall_is_remembered_with_what_ran() -> None:
     watchdog = Watchdog()
-    with watchdog.watching():
+    with watchdog.watching(ignore):
         hold_everything_up(LONG)
         (stall,) = await found(watchdog, 1)
     assert LONG * 0.8 < stall.seconds < 5
@@ -29,7 +33,7 @@ async def test_a_stall_is_remembered_with_what_ran() -> None:
 
 async def test_code_that_lets_no_other_thread_run_is_found_too() -> None:
     watchdog = Watchdog()
-    with watchdog.watching():
+    with watchdog.watching(ignore):
         for _ in range(40):  # what runs between two looks of the thread is up to the interpreter and the machine
             sum(range(20_000_000))
             await asyncio.sleep(0.1)
@@ -40,7 +44,7 @@ async def test_code_that_lets_no_other_thread_run_is_found_too() -> None:
 
 async def test_a_loop_that_runs_is_left_in_peace() -> None:
     watchdog = Watchdog()
-    with watchdog.watching():
+    with watchdog.watching(ignore):
         deadline = time.monotonic() + LONG
         while time.monotonic() < deadline:  # noqa: ASYNC110 - it is to run, not to wait
             await asyncio.sleep(0)
@@ -48,9 +52,22 @@ async def test_a_loop_that_runs_is_left_in_peace() -> None:
     assert len(watchdog.stalls) <= 1, "nothing but the machine may have held it up"
 
 
+async def test_how_late_the_loop_is_is_told_again_and_again() -> None:
+    told: list[float] = []
+    with Watchdog().watching(told.append):
+        while len(told) < 3:  # noqa: ASYNC110 - it is told by time alone
+            await asyncio.sleep(BEAT_SECONDS)
+        hold_everything_up(LONG)
+        count = len(told)
+        while len(told) == count:  # noqa: ASYNC110
+            await asyncio.sleep(BEAT_SECONDS)
+    assert all(0 <= late < 5 for late in told)
+    assert told[count] > LONG - 2 * BEAT_SECONDS
+
+
 async def test_only_the_latest_are_kept() -> None:
     watchdog = Watchdog()
-    with watchdog.watching():
+    with watchdog.watching(ignore):
         for _ in range(MOST_KEPT + 2):
             before = watchdog.stalls[:1]
             while watchdog.stalls[:1] == before:  # the thread may not have come to look

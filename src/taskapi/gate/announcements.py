@@ -24,16 +24,20 @@ class Announcements:
         self._database = database
         self._clock = clock
         self._waiting: list[UUID] = []
+        self._wanted = asyncio.Event()
 
     def take(self, ids: Sequence[UUID]) -> None:
         """Take rows whose fields have new versions."""
         if len(self._waiting) < MOST_WAITING:
             self._waiting.extend(ids)
+            self._wanted.set()
 
     async def run(self) -> None:
         """Mark what was taken, for ever."""
         while True:
+            await self._wanted.wait()
             await asyncio.sleep(GATHERED_SECONDS)
+            self._wanted.clear()
             await self.mark()
 
     async def mark(self) -> None:

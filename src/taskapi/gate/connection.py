@@ -6,12 +6,16 @@ broken for good: an answer must never be taken for somebody else's.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 import hiredis
 
 GRACE_SECONDS = 0.02
 """After a time-out: a process that stood still itself finds the answer in its socket before it blames Redis."""
+
+LEAST_SECONDS = 0.001
+"""What a timer can tell apart."""
 
 Done = Callable[[list[Any] | None], None]
 """Takes the answers in order; None if the connection broke."""
@@ -26,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._flown_at = 0.0
         self._done: Done | None = None
         self._replies: list[Any] = []
         self._expected = 0
@@ -39,13 +44,17 @@ class Connection(asyncio.Protocol):
             self._finish(None)
             return
         self._transport.write(b"".join(commands))
-        self._timer = self._loop.call_later(self._seconds, self._late)
+        self._flown_at = monotonic()
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._look)
 
     def close(self) -> None:
         """Break the connection; a batch in flight gets no answer."""
         self.is_broken = True
         if self._transport is not None:
             self._transport.abort()
+        if self._timer is not None:
+            self._timer.cancel()
         self._finish(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,13 +81,25 @@ class Connection(asyncio.Protocol):
         elif len(replies) >= self._expected:
             self.close()
 
-    def _late(self) -> None:
-        self._timer = self._loop.call_later(GRACE_SECONDS, self.close)
+    def _look(self) -> None:
+        """See whether the flight is late. One timer watches many flights: one for each would cost as much as those."""
+        self._timer = None
+        if self._done is None:
+            return
+        left = self._flown_at + self._seconds - monotonic()
+        if left > 0:
+            self._timer = self._loop.call_later(max(left, LEAST_SECONDS), self._look)
+        else:
+            self._timer = self._loop.call_later(GRACE_SECONDS, self._give_up, self._flown_at)
+
+    def _give_up(self, flown_at: float) -> None:
+        self._timer = None
+        if self._done is not None and self._flown_at == flown_at:
+            self.close()
+        else:
+            self._look()
 
     def _finish(self, replies: list[Any] | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         done, self._done = self._done, None
         self._expected, self._replies = 0, []
         if done is not None:

@@ -13,6 +13,9 @@ class Identity(msgspec.Struct, frozen=True):
     name: str
     """What changes with each restart and each failover."""
 
+    history: bytes
+    """The line of INFO that says whose data it has; another one after each failover."""
+
     is_primary: bool
     is_loading: bool
     is_cluster: bool
@@ -24,6 +27,11 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 INFO: tuple[bytes, ...] = (b"INFO", b"server", b"replication", b"persistence", b"cluster")
+STILL: tuple[bytes, ...] = (b"INFO", b"replication")
+"""Asks a server that is known, on the connection by which it became known, whether it is what it was: a part of INFO,
+and that is not read but looked through."""
+
+PRIMARY = b"role:master\r\n"
 
 
 def read(information: bytes) -> Identity:
@@ -32,18 +40,16 @@ def read(information: bytes) -> Identity:
     found = {name: value for name, _, value in lines}
     return Identity(
         name=f"{found['run_id']}:{found['master_replid']}",
+        history=f"master_replid:{found['master_replid']}\r\n".encode(),
         is_primary=found["role"] == "master",
         is_loading=found["loading"] != "0",
         is_cluster=found.get("cluster_enabled", "0") == "1",
     )
 
 
-def is_said_by(server: Identity | None, answer: object) -> bool:
-    """Say whether an answer to INFO comes from that server, as it was."""
-    try:
-        return isinstance(answer, bytes) and read(answer) == server
-    except KeyError:
-        return False
+def is_still(server: Identity | None, answer: object) -> bool:
+    """Say whether an answer to STILL comes from that server, as it was."""
+    return server is not None and isinstance(answer, bytes) and PRIMARY in answer and server.history in answer
 
 
 def epoch_of(name: str, generation: str) -> bytes:

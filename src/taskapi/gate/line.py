@@ -41,7 +41,7 @@ LOST = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "NOAUTH", "MISCONF")
 """What a server says that is not, or not any more, the one to talk to: look again who is there."""
 
 ELSEWHERE = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN")
-WHO = packed(identity.INFO)
+WHO, STILL = packed(identity.INFO), packed(identity.STILL)
 LOAD_SCRIPTS = [packed((b"SCRIPT", b"LOAD", script.text)) for script in scripts.ALL]
 
 Redirect = Callable[["Line", Call, str], None]
@@ -148,7 +148,7 @@ class Line:
         self._lacks_scripts = False
         asks_who = self._loop.time() - self._heard_at > UNHEARD_SECONDS
         if asks_who:
-            before = [*before, WHO]
+            before = [*before, STILL]
         epoch = self.epoch
         commands = [*before, *[call.packed(epoch) for call in batch]]
         self.counts.trips += 1
@@ -159,7 +159,7 @@ class Line:
         if replies is None:
             self._count_failure()
             self._fail(batch, "the connection to Redis is lost")
-        elif asks_who and not identity.is_said_by(self.identity, replies[before - 1]):
+        elif asks_who and not identity.is_still(self.identity, replies[before - 1]):
             self._fail(batch, "another Redis answers")
         else:
             self._breaker.succeeded()

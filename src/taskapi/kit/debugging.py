@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from taskapi.kit.watchdog import Stall, Watchdog, place_of
+from taskapi.kit.watchdog import Late, Stall, Watchdog, place_of
 
 MOST_TYPES = 20
 MOST_TASKS = 50
@@ -77,9 +77,9 @@ class Debugging:
         self._watchdog = Watchdog()
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch the event loop for the length of the block."""
-        with self._watchdog.watching():
+    def watching(self, late: Late) -> Iterator[None]:
+        """Watch the event loop for the length of the block; `late` is told again and again how late it is."""
+        with self._watchdog.watching(late):
             yield
 
     async def answer(self, _: Mapping[str, Any]) -> bytes:

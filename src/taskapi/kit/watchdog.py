@@ -26,6 +26,10 @@ MOST_KEPT = 20
 MOST_FRAMES = 40
 
 
+Late = Callable[[float], None]
+"""Takes by how many seconds the loop ran something later than was due."""
+
+
 class Stall(msgspec.Struct, frozen=True):
     """A time during which the loop ran nothing else."""
 
@@ -49,9 +53,9 @@ class Watchdog:
         return list(self._stalls)[::-1]
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch the loop in which this is called, for the length of the block."""
-        noting = self._note(asyncio.get_running_loop())
+    def watching(self, late: Late) -> Iterator[None]:
+        """Watch the loop in which this is called, for the length of the block; `late` is told with each note."""
+        noting = self._note(asyncio.get_running_loop(), late)
         watched = threading.get_ident()
         thread = threading.Thread(target=self._watch, args=(watched,), name="watchdog", daemon=True)
         thread.start()
@@ -61,11 +65,12 @@ class Watchdog:
             self._stopped.set()
             noting.cancel()
 
-    def _note(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+    def _note(self, loop: asyncio.AbstractEventLoop, late: Late) -> asyncio.Task[None]:
         async def note() -> None:
             while True:
-                self._noted = time.monotonic()
                 await asyncio.sleep(BEAT_SECONDS)
+                before, self._noted = self._noted, time.monotonic()
+                late(max(0.0, self._noted - before - BEAT_SECONDS))
 
         self._noted = time.monotonic()
         return loop.create_task(note(), name="note for the watchdog")

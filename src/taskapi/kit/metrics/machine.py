@@ -1,6 +1,5 @@
-"""What every Python process can tell of itself: processor, memory, files, collector, and how late its event loop is."""
+"""What every Python process can tell of itself: processor, memory, files and collector."""
 
-import asyncio
 import gc
 import time
 from collections.abc import Iterator, Mapping
@@ -12,8 +11,6 @@ import psutil
 
 from taskapi.kit.metrics.families import Kind, Labels
 from taskapi.kit.metrics.instruments import Distribution, Instrument, Reading
-
-LAG_EVERY_SECONDS = 0.1
 
 
 def process_readings() -> Iterator[Instrument]:
@@ -66,12 +63,3 @@ def pauses_noted(pauses: Distribution) -> Iterator[None]:
         yield
     finally:
         gc.callbacks.remove(note)
-
-
-async def note_lag(lag: Distribution) -> None:
-    """Note again and again, for ever, how much later than it should this task is run."""
-    loop = asyncio.get_running_loop()
-    while True:
-        due = loop.time() + LAG_EVERY_SECONDS
-        await asyncio.sleep(LAG_EVERY_SECONDS)
-        lag.add(max(0.0, loop.time() - due))
