@@ -8,9 +8,9 @@ import random
 import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from taskapi.config import ServerSettings
 from taskapi.http import problems
@@ -60,6 +60,14 @@ class RequestLine(Line, kw_only=True, gc=False):
     logger: str = ACCESS
 
 
+class Kind(NamedTuple):
+    """What all requests of one method, route and status have in common."""
+
+    method: str
+    route: str
+    durations: Series
+
+
 class Edge:
     """Wraps the application."""
 
@@ -69,7 +77,7 @@ class Edge:
             "http_request_duration_seconds", "Duration of requests.", ("method", "route", "status_code")
         )
         self._is_measured = measured
-        self._series: dict[tuple[str, str | None, int], Series] = {}
+        self._kinds: dict[tuple[str, str | None, int], Kind] = {}
         self._sample, self._writes_all = sample, sample >= 1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app = app
@@ -88,7 +96,7 @@ class Edge:
         name = _chosen_id(scope)
         request_id.set(name)
         answer = Outgoing(send, name)
-        trace = None if self._tracer is None else begun(self._tracer, scope, _method_of(scope))
+        trace = None if self._tracer is None else begun(self._tracer, scope, _label_of(scope["method"]))
         started = time.perf_counter()
         task = asyncio.current_task(self._loop) or self._looked_for_task()
         self._inside += 1
@@ -108,26 +116,27 @@ class Edge:
             self._inside -= 1
             self._deadlines.end(task)
             seconds = time.perf_counter() - started
+            known = (scope["method"], scope.get("path_template"), answer.status)
+            kind = self._kinds.get(known) or self._kind_of(*known)
             if self._is_measured:
-                kind = (scope["method"], scope.get("path_template"), answer.status)
-                (self._series.get(kind) or self._series_of(*kind)).add(seconds)
+                kind.durations.add(seconds)
             if trace is not None:
-                self._end_trace(trace, scope, answer, seconds)
+                self._end_trace(trace, kind, answer.status, seconds)
             if self._access.is_written and (self._writes_all or self._is_chosen(answer.status, seconds)):
-                self._write_log(scope, answer, seconds, trace)
+                self._write_log(kind, answer, seconds, trace)
 
     @property
     def inside(self) -> int:
         """How many requests are in progress."""
         return self._inside
 
-    def _series_of(self, method: str, route: str | None, status: int) -> Series:
-        """Return where durations of a kind of request are noted; remembered, but for methods that somebody made up."""
-        label = method if method in METHODS else OTHER
-        series = self.durations.series((label, route or UNMATCHED, STATUSES[status]))
-        if label != OTHER:
-            self._series[method, route, status] = series
-        return series
+    def _kind_of(self, method: str, route: str | None, status: int) -> Kind:
+        """Return the kind of a request; remembered, but for methods that somebody made up."""
+        labels = (_label_of(method), route or UNMATCHED)
+        kind = Kind(*labels, self.durations.series((*labels, STATUSES[status])))
+        if kind.method != OTHER:
+            self._kinds[method, route, status] = kind
+        return kind
 
     def _looked_for_task(self) -> asyncio.Task[Any]:
         """Return this request's task, and remember its loop: who names that is spared a look that asks the system."""
@@ -147,17 +156,17 @@ class Edge:
         is_fine = 0 < status < FIRST_ERROR and seconds < SLOW_SECONDS
         return not is_fine or random.random() < self._sample  # noqa: S311 - chooses lines, guards nothing
 
-    def _end_trace(self, trace: Trace, scope: HTTPScope, answer: "Outgoing", seconds: float) -> None:
-        method, route, status = _method_of(scope), scope.get("path_template") or UNMATCHED, STATUSES[answer.status]
+    def _end_trace(self, trace: Trace, kind: Kind, status: int, seconds: float) -> None:
+        told = STATUSES[status]
         if self._is_measured and trace.is_sampled:
-            self.durations.mark(seconds, (method, route, status), Exemplar(trace.trace_id, seconds, time.time()))
-        trace.end(method, route, int(status))
+            exemplar = Exemplar(trace.trace_id, seconds, time.time())
+            self.durations.mark(seconds, (kind.method, kind.route, told), exemplar)
+        trace.end(kind.method, kind.route, int(told))
 
-    def _write_log(self, scope: Scope, answer: "Outgoing", seconds: float, trace: Trace | None) -> None:
-        method = str(scope.get("method"))
+    def _write_log(self, kind: Kind, answer: "Outgoing", seconds: float, trace: Trace | None) -> None:
         line = RequestLine(
-            method=method if method in METHODS else OTHER,
-            route=scope.get("path_template") or UNMATCHED,
+            method=kind.method,
+            route=kind.route,
             status=answer.status,
             milliseconds=int(seconds * 100_000) / 100,
             request_id=answer.request_id,
@@ -202,8 +211,8 @@ class Outgoing:
         await self({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _method_of(scope: HTTPScope) -> str:
-    return scope["method"] if scope["method"] in METHODS else OTHER
+def _label_of(method: str) -> str:
+    return method if method in METHODS else OTHER
 
 
 def _chosen_id(scope: Scope) -> str:

@@ -134,8 +134,9 @@ class FrequentLog:
     def write(self, line: Line) -> None:
         """Write one line."""
         handler = self._root.handlers[0] if self._root.handlers else None
-        if isinstance(handler, Lines) and handler.take_frequent is not None:
-            handler.take_frequent(line)
+        take = getattr(handler, "take_frequent", None)
+        if take is not None:
+            take(line)
         else:
             own = {name: getattr(line, name) for name in line.__struct_fields__ if name not in Line.__struct_fields__}
             self._logger.info(line.event, **own)
