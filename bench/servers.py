@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from redis import Redis
+
 from taskapi.config import EmbeddedSettings, Settings
 from taskapi.kit.embedded.servers import EmbeddedServers
 from taskapi.migrations import run
+
+REDIS_BYTES = 2**31
+"""Room for all that a measurement keeps: of the guide's sessions there is no other copy, so evicting one ends it."""
 
 
 @contextmanager
@@ -29,6 +34,8 @@ def running_servers(folder: Path, cpu: int) -> Iterator[dict[str, str]]:
     """Run both on one CPU, and give the environment of an application that is to be measured by itself."""
     os.sched_setaffinity(0, {cpu})
     with started_servers(folder) as environment:
+        with Redis.from_url(environment["REDIS_URL"]) as redis:
+            redis.config_set("maxmemory", REDIS_BYTES)
         yield environment | {
             "TASK_API_RATE_LIMIT": "1000000",  # counted like any other, and never reached
             "TASK_API_RATE_LIMIT_LOGIN": "0",

@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("scenes", nargs="*", default=list(SCENES), help=f"of {', '.join(SCENES)}; all of them if none")
     parser.add_argument("--people", type=int, default=15_000, help="each with a connection")
     parser.add_argument("--interval", type=float, default=10, help="seconds between two requests of a connection")
-    parser.add_argument("--rounds", type=int, default=3, help="intervals that are measured")
+    parser.add_argument("--rounds", type=int, default=5, help="intervals that are measured")
     asked = parser.parse_args()
     try:
         rows = measured(asked.scenes, asked.people, Timing(interval=asked.interval, rounds=asked.rounds))

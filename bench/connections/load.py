@@ -30,7 +30,7 @@ class Timing(msgspec.Struct, frozen=True):
     interval: float = 10
     opening: int = 1
     warming: int = 3
-    rounds: int = 3
+    rounds: int = 5
     patience: float = 15
     starting: float = 3
     """Seconds from the start of the processes to the first connection."""
