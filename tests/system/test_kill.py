@@ -8,7 +8,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers import used_data
 from tests.system.launch import STOP_SECONDS, Launched, gone, started
 from tests.system.storm import ANSWER_SECONDS, CREATES, Storm
 from tests.waiting import eventually
@@ -19,23 +18,16 @@ ANSWERED_BEFORE = 150
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """The program's data folder."""
-    with used_data() as path:
-        yield path
-
-
-@pytest.fixture
-def program(folder: Path) -> Iterator[Launched]:
+def program(used: Path) -> Iterator[Launched]:
     """A program that is ready."""
-    with started(folder, TASK_API_RATE_LIMIT="0") as running:
+    with started(used, TASK_API_RATE_LIMIT="0") as running:
         yield running
 
 
 @pytest.fixture
-def storm(program: Launched, folder: Path) -> Storm:
+def storm(program: Launched, used: Path) -> Storm:
     """The creates that are about to be sent."""
-    return Storm(program.url, folder)
+    return Storm(program.url, used)
 
 
 def worker(program: Launched) -> psutil.Process:
@@ -53,20 +45,18 @@ def is_healthy(program: Launched) -> bool:
 
 
 @contextmanager
-def recovered(program: Launched, folder: Path) -> Iterator[None]:
+def recovered(program: Launched, used: Path) -> Iterator[None]:
     """The program is well again: by itself or, if it gave up, because a supervisor started it anew."""
     eventually(lambda: program.process.poll() is not None or is_healthy(program), STOP_SECONDS)
-    with (
-        nullcontext() if program.process.poll() is None else started(folder, port=program.port, TASK_API_RATE_LIMIT="0")
-    ):
+    with nullcontext() if program.process.poll() is None else started(used, port=program.port, TASK_API_RATE_LIMIT="0"):
         yield
 
 
-def test_after_a_kill_of_the_program_each_task_exists_once(program: Launched, storm: Storm, folder: Path) -> None:
+def test_after_a_kill_of_the_program_each_task_exists_once(program: Launched, storm: Storm, used: Path) -> None:
     storm.run(program.process.kill, ANSWERED_BEFORE)
     assert ANSWERED_BEFORE <= len(storm.acknowledged) < CREATES
     program.process.wait(STOP_SECONDS)
-    with started(folder, port=program.port, TASK_API_RATE_LIMIT="0"):
+    with started(used, port=program.port, TASK_API_RATE_LIMIT="0"):
         storm.assert_each_exists_once(storm.retry())
 
 
@@ -77,9 +67,9 @@ def test_after_a_kill_of_the_worker_each_task_exists_once(program: Launched, sto
     assert worker(program) != killed
 
 
-def test_after_a_kill_of_the_database_each_task_exists_once(program: Launched, storm: Storm, folder: Path) -> None:
+def test_after_a_kill_of_the_database_each_task_exists_once(program: Launched, storm: Storm, used: Path) -> None:
     storm.run(program.child(POSTMASTER).kill, ANSWERED_BEFORE)
-    with recovered(program, folder):
+    with recovered(program, used):
         storm.assert_each_exists_once(storm.retry())
     storm.assert_refused_politely()
 
@@ -106,10 +96,10 @@ def test_while_the_database_is_frozen_everybody_is_told_to_come_back(program: La
     storm.assert_refused_politely()
 
 
-def test_at_a_stop_whatever_takes_effect_is_answered(program: Launched, storm: Storm, folder: Path) -> None:
+def test_at_a_stop_whatever_takes_effect_is_answered(program: Launched, storm: Storm, used: Path) -> None:
     processes = program.processes()
     storm.run(lambda: program.process.send_signal(signal.SIGTERM), ANSWERED_BEFORE)
     assert program.process.wait(STOP_SECONDS) == 0
     assert gone(processes)
-    with started(folder, port=program.port, TASK_API_RATE_LIMIT="0"):
+    with started(used, port=program.port, TASK_API_RATE_LIMIT="0"):
         assert {task_id for task_id, _ in storm.listed()} == set(storm.acknowledged.values())

@@ -1,23 +1,13 @@
 """The whole program behind PgBouncer in transaction mode, with fewer connections than it has workers' pools."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from taskapi.migrations import run
 from tests.people import Client
 from tests.pgbouncer import pgbouncer
-from tests.servers import Servers, data_folder
+from tests.servers import Servers
 from tests.system.launch import Launched, started
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where the program may keep its secret."""
-    with data_folder() as path:
-        yield path / "data"
 
 
 def test_a_start_migrates_past_it_and_serves_through_it(folder: Path, servers: Servers) -> None:

@@ -24,13 +24,6 @@ LOGIN = {name: ADA[name] for name in ("email", "password")}
 Refused = Callable[..., str]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where a program will make its data folder."""
-    with data_folder() as path:
-        yield path / "data"
-
-
 @pytest.fixture(scope="module")
 def program() -> Iterator[Launched]:
     """A program that nobody stops."""

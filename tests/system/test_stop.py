@@ -2,28 +2,10 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.servers import data_folder, used_data
 from tests.system.launch import READY_SECONDS, STOP_SECONDS, Launched, gone, started
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where the program will make its data folder."""
-    with data_folder() as path:
-        yield path / "data"
-
-
-@pytest.fixture
-def used() -> Iterator[Path]:
-    """A data folder that was used before."""
-    with used_data() as path:
-        yield path
 
 
 def begin_to_register(program: Launched) -> tuple[socket.socket, bytes]:

@@ -8,12 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
-import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.privacy import assert_private, keep_private
-from tests.servers import used_data
 from tests.spans import Seen, Tree, tree
 from tests.system.launch import Launched, free_port, started
 from tests.waiting import eventually
@@ -110,13 +108,6 @@ def collecting() -> Iterator[Collector]:
         collector.server.server_close()
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A data folder that was used before."""
-    with used_data() as path:
-        yield path
-
-
 def parent(number: int) -> tuple[str, dict[str, str]]:
     """Return a trace's id and the header by which a caller says that a request is part of it."""
     trace_id = f"{number:032x}"
@@ -130,10 +121,10 @@ def log_in(program: Launched) -> dict[str, str]:
     return {"Authorization": f"Bearer {program.request('POST', '/api/auth/login', json=known).json()['token']}"}
 
 
-def test_a_collector_sees_a_read_that_is_kept_one_that_is_loaded_and_a_write(folder: Path) -> None:
+def test_a_collector_sees_a_read_that_is_kept_one_that_is_loaded_and_a_write(used: Path) -> None:
     port = free_port()
     metrics = {"TASK_API_METRICS_PORT": str(port), "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test"}
-    with collecting() as collector, started(folder, **collector.settings, **metrics) as program:
+    with collecting() as collector, started(used, **collector.settings, **metrics) as program:
         ada = log_in(program)
         assert program.request("GET", "/api/tasks", headers=ada).status_code == 200  # Redis knows the session then
         write, kept, loaded = parent(1), parent(2), parent(3)
@@ -172,10 +163,10 @@ def test_a_collector_sees_a_read_that_is_kept_one_that_is_loaded_and_a_write(fol
         assert linked & {write[0], kept[0], loaded[0]}
 
 
-def test_a_stranger_writes_nothing_into_the_log_by_what_it_says_of_its_trace(folder: Path) -> None:
+def test_a_stranger_writes_nothing_into_the_log_by_what_it_says_of_its_trace(used: Path) -> None:
     words = "my private diary"
     keep_private(words)
-    with collecting() as collector, started(folder, **collector.settings) as program:
+    with collecting() as collector, started(used, **collector.settings) as program:
         trace_id, headers = parent(5)
         told = headers | {"tracestate": f"{words}, a=1"}
         assert program.request("GET", "/api/health/live", headers=told).status_code == 200
@@ -184,9 +175,9 @@ def test_a_stranger_writes_nothing_into_the_log_by_what_it_says_of_its_trace(fol
         assert "identifiers" not in program.out
 
 
-def test_what_was_traced_last_is_sent_before_it_stops(folder: Path) -> None:
+def test_what_was_traced_last_is_sent_before_it_stops(used: Path) -> None:
     slow = {"OTEL_BSP_SCHEDULE_DELAY": "60000"}
-    with collecting() as collector, started(folder, **collector.settings | slow) as program:
+    with collecting() as collector, started(used, **collector.settings | slow) as program:
         trace_id, headers = parent(4)
         assert program.request("GET", "/api/health/live", headers=headers).status_code == 200
         assert program.end() == 0
@@ -194,8 +185,8 @@ def test_what_was_traced_last_is_sent_before_it_stops(folder: Path) -> None:
         assert tree(sent) == [("GET /api/health/live", [("router", [])])]
 
 
-def test_a_collector_that_hangs_keeps_nobody_waiting(folder: Path) -> None:
-    with collecting() as collector, started(folder, **collector.settings) as program:
+def test_a_collector_that_hangs_keeps_nobody_waiting(used: Path) -> None:
+    with collecting() as collector, started(used, **collector.settings) as program:
         collector.may_answer.clear()
         begun = time.monotonic()
         with httpx.Client(base_url=program.url) as client:
@@ -206,9 +197,9 @@ def test_a_collector_that_hangs_keeps_nobody_waiting(folder: Path) -> None:
         assert time.monotonic() - begun < 15
 
 
-def test_a_collector_that_is_away_keeps_nobody_waiting(folder: Path) -> None:
+def test_a_collector_that_is_away_keeps_nobody_waiting(used: Path) -> None:
     away = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"} | QUICK
-    with started(folder, **away) as program:
+    with started(used, **away) as program:
         assert program.request("GET", "/api/health").status_code == 200
         begun = time.monotonic()
         assert program.end() == 0

@@ -27,13 +27,6 @@ def program() -> Iterator[Launched]:
         yield running
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A data folder that was used before."""
-    with used_data() as path:
-        yield path
-
-
 def statuses(program: Launched, path: str) -> set[int]:
     """What the workers answer, every one of them."""
     return {program.status(path) for _ in range(PROBES)}
@@ -93,8 +86,8 @@ def is_settled(worker: psutil.Process) -> bool:
     return time.time() - worker.create_time() > 6
 
 
-def test_readiness_fails_at_every_worker_before_the_port_closes(folder: Path) -> None:
-    with started(folder, TASK_API_WORKERS=str(WORKERS), TASK_API_DRAIN_SECONDS="60") as program:
+def test_readiness_fails_at_every_worker_before_the_port_closes(used: Path) -> None:
+    with started(used, TASK_API_WORKERS=str(WORKERS), TASK_API_DRAIN_SECONDS="60") as program:
         processes = program.processes()
         assert statuses(program, "/api/health/ready") == {200}
         program.process.terminate()
@@ -104,8 +97,8 @@ def test_readiness_fails_at_every_worker_before_the_port_closes(folder: Path) ->
         assert gone(processes)
 
 
-def test_after_a_kill_of_the_program_no_worker_is_left(folder: Path) -> None:
-    with started(folder, TASK_API_WORKERS=str(WORKERS)) as program:
+def test_after_a_kill_of_the_program_no_worker_is_left(used: Path) -> None:
+    with started(used, TASK_API_WORKERS=str(WORKERS)) as program:
         processes = program.processes()
         program.process.kill()
         program.process.wait(STOP_SECONDS)
