@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) -> list[Measurement]:
-    """Start the four applications and return what is asked of them."""
+    """Start the five applications and return what is asked of them, rows that are compared one after another."""
     ours = stack.enter_context(serving("bench.app:create", environment, SERVER_CPU))
     guide = stack.enter_context(serving("bench.guide_way:create", environment, SERVER_CPU))
     person = shapes.join(ours, "bench@example.org", secrets.token_urlsafe(16))
@@ -66,12 +66,15 @@ def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) ->
     shapes.record(ours, person, folder / "recorded")
     bare = stack.enter_context(serving("bench.app:create_bare", {"RECORDED": str(folder / "recorded")}, SERVER_CPU))
     silent = stack.enter_context(serving("bench.app:create", {**environment, **SILENT}, SERVER_CPU))
-    return [
+    busy = stack.enter_context(serving("bench.app:create", environment, SERVER_CPU))
+    found = [
         *(Measurement(bare, shape) for shape in shapes.bare(person)),
-        *(Measurement(guide, shape) for shape in shapes.guide_way(follower)),
         *(Measurement(silent, shape) for shape in shapes.silent(person)),
-        *(Measurement(ours, shape) for shape in shapes.ours(person, guest)),
+        *(Measurement(ours, shape) for shape in shapes.reads(person)),
+        *(Measurement(guide, shape) for shape in shapes.guide_way(follower)),
+        *(Measurement(busy, shape) for shape in shapes.work(person, guest)),
     ]
+    return sorted(found, key=lambda measurement: shapes.ORDER.get(measurement.shape.name, len(shapes.ORDER)))
 
 
 def _measured(measurements: list[Measurement], redis: Redis) -> list[Row]:

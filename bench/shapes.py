@@ -22,6 +22,18 @@ BARE = {
 }
 """The row of the bare application that a row is compared with, if it is not `bare`."""
 
+ORDER = {
+    name: number
+    for number, name in enumerate(
+        [
+            *("bare", "list-cached-silent", "list-cached"),
+            *("bare-task", "task-cached-silent", "task-cached"),
+            *("bare-not-modified", "not-modified-silent", "not-modified"),
+        ]
+    )
+}
+"""Which rows come first: those that are compared stand together, so that they meet the same machine."""
+
 SILENT = {name: f"{name}-silent" for name in ("list-cached", "task-cached", "not-modified")}
 """The rows of the same requests to the application with logs and metrics off."""
 
@@ -84,7 +96,7 @@ def bare(person: Person) -> list[Shape]:
 
 def silent(person: Person) -> list[Shape]:
     """Return what is asked of the application that neither writes logs nor measures itself."""
-    return [structs.replace(shape, name=SILENT[shape.name]) for shape in _reads(person) if shape.name in SILENT]
+    return [structs.replace(shape, name=SILENT[shape.name]) for shape in reads(person) if shape.name in SILENT]
 
 
 def guide_way(person: Person) -> list[Shape]:
@@ -95,19 +107,20 @@ def guide_way(person: Person) -> list[Shape]:
     ]
 
 
-def ours(person: Person, guest: Person) -> list[Shape]:
-    """Return the requests to the real application; `guest` logs in, for many log-ins end a person's first session."""
-    return [*_reads(person), _log_in(guest), *_writes(person)]
+def work(person: Person, guest: Person) -> list[Shape]:
+    """Return what the database has to be asked for; `guest` logs in, for many log-ins end a person's first session."""
+    never_asked = "/api/tasks?status=done&updatedSince=2001-01-01T00:00:00.__N__Z"
+    uncached = Shape(name="list-uncached", paths=[never_asked], headers=person.headers)
+    return [uncached, _log_in(guest), *_writes(person)]
 
 
-def _reads(person: Person) -> list[Shape]:
+def reads(person: Person) -> list[Shape]:
+    """Return reads whose answers are kept."""
     headers = person.headers
     known = {**headers, "If-None-Match": '"1"'}
-    never_asked = "/api/tasks?status=done&updatedSince=2001-01-01T00:00:00.__N__Z"
     return [
         Shape(name="list-cached", paths=[LIST], headers=headers, connections=AT_ONCE),
         Shape(name="list-cached-1", paths=[LIST], headers=headers, connections=1),
-        Shape(name="list-uncached", paths=[never_asked], headers=headers),
         Shape(name="task-cached", paths=person.tasks[25:], headers=headers, connections=AT_ONCE),
         Shape(name="not-modified", paths=person.tasks[25:], headers=known, connections=AT_ONCE),
         Shape(name="me-cached", paths=["/api/auth/me"], headers=headers, connections=AT_ONCE),

@@ -7,6 +7,7 @@ asked to, and nothing of it is kept.
 
 import re
 from functools import lru_cache
+from sys import intern
 
 from litestar.types import HTTPScope
 
@@ -71,6 +72,7 @@ class Inquiries:
         key = None if route.cache is None else route.body_key(caller.name, item, query)
         inquiry = self._made(scope, found, caller, key)
         if len(query) <= LONGEST_QUERY:
+            scope["path"] = intern(scope["path"])  # one for all who ask for the same
             self._known.keep(self._kind(scope, caller), inquiry)
         return inquiry
 

@@ -5,6 +5,7 @@ draft-ietf-httpapi-ratelimit-headers-10: lists of structured fields (RFC 9651), 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from math import ceil
 from uuid import UUID
@@ -86,8 +87,7 @@ class Limits:
 
 def policy_header(counters: Sequence[Counter]) -> Header:
     """Return what is allowed: `q` requests in each window of `w` seconds."""
-    members = (f'"{item.allowance.name}";q={item.allowance.requests};w={item.allowance.seconds}' for item in counters)
-    return b"ratelimit-policy", ", ".join(members).encode()
+    return _policy(tuple(counter.allowance for counter in counters))
 
 
 def state_header(verdicts: Sequence[Verdict]) -> Header:
@@ -103,6 +103,12 @@ def state_header(verdicts: Sequence[Verdict]) -> Header:
 def refusal(refused: Sequence[Verdict]) -> Limited:
     """Return the error that says when all of the counters have room again."""
     return Limited("Too many requests; try again later.", retry_after=max(1, ceil(max(v.retry_after for v in refused))))
+
+
+@lru_cache(64)  # one for all who are allowed the same, as long as they are remembered
+def _policy(allowances: Allowances) -> Header:
+    members = (f'"{item.name}";q={item.requests};w={item.seconds}' for item in allowances)
+    return b"ratelimit-policy", ", ".join(members).encode()
 
 
 def _allowances(settings: LimitSettings) -> Mapping[str, Allowance]:

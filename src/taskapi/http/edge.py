@@ -122,8 +122,9 @@ class Edge:
                 kind.durations.add(seconds)
             if trace is not None:
                 self._end_trace(trace, kind, answer.status, seconds)
-            if self._access.is_written and (self._writes_all or self._is_chosen(answer.status, seconds)):
-                self._write_log(kind, answer, seconds, trace)
+            write = self._access.writer()
+            if write is not None and (self._writes_all or self._is_chosen(answer.status, seconds)):
+                write(_line(kind, answer, seconds, trace))
 
     @property
     def inside(self) -> int:
@@ -163,19 +164,6 @@ class Edge:
             self.durations.mark(seconds, (kind.method, kind.route, told), exemplar)
         trace.end(kind.method, kind.route, int(told))
 
-    def _write_log(self, kind: Kind, answer: "Outgoing", seconds: float, trace: Trace | None) -> None:
-        line = RequestLine(
-            method=kind.method,
-            route=kind.route,
-            status=answer.status,
-            milliseconds=int(seconds * 100_000) / 100,
-            request_id=answer.request_id,
-            timestamp=datetime.now(UTC),
-        )
-        if trace is not None:
-            line.trace_id, line.span_id = trace.trace_id, trace.span_id
-        self._access.write(line)
-
 
 class Outgoing:
     """Sends the answer, hardened, and remembers its status."""
@@ -209,6 +197,20 @@ class Outgoing:
         ]
         await self({"type": "http.response.start", "status": status, "headers": headers})
         await self({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _line(kind: Kind, answer: Outgoing, seconds: float, trace: Trace | None) -> RequestLine:
+    line = RequestLine(
+        method=kind.method,
+        route=kind.route,
+        status=answer.status,
+        milliseconds=int(seconds * 100_000) / 100,
+        request_id=answer.request_id,
+        timestamp=datetime.now(UTC),
+    )
+    if trace is not None:
+        line.trace_id, line.span_id = trace.trace_id, trace.span_id
+    return line
 
 
 def _label_of(method: str) -> str:

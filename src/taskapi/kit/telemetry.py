@@ -7,7 +7,7 @@ Writing neither fails a request nor makes one wait.
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TextIO
 
@@ -126,20 +126,16 @@ class FrequentLog:
         self._logger = logger(name)
         self._root = logging.getLogger()
 
-    @property
-    def is_written(self) -> bool:
-        """Whether lines are written at all."""
-        return self._root.level <= logging.INFO
+    def writer(self) -> Callable[[Line], None] | None:
+        """Return what writes a line; None if none is written at the moment."""
+        root = self._root
+        if root.level > logging.INFO or not root.handlers:
+            return None
+        return getattr(root.handlers[0], "take_frequent", None) or self._write
 
-    def write(self, line: Line) -> None:
-        """Write one line."""
-        handler = self._root.handlers[0] if self._root.handlers else None
-        take = getattr(handler, "take_frequent", None)
-        if take is not None:
-            take(line)
-        else:
-            own = {name: getattr(line, name) for name in line.__struct_fields__ if name not in Line.__struct_fields__}
-            self._logger.info(line.event, **own)
+    def _write(self, line: Line) -> None:
+        own = {name: getattr(line, name) for name in line.__struct_fields__ if name not in Line.__struct_fields__}
+        self._logger.info(line.event, **own)
 
 
 def logger(name: str) -> Logger:
