@@ -7,6 +7,7 @@ remembered. Whether the session still lives is not said here.
 
 from datetime import datetime
 from hashlib import sha256
+from sys import intern
 from uuid import UUID
 
 from taskapi.http.authentication import bearer_token
@@ -28,7 +29,7 @@ class Caller:
         self.session_id = session_id
         self.expires_at = expires_at
         self.name = str(user_id)
-        self.role = role
+        self.role = intern(role)
         """As the token says; what counts is the session's."""
 
 

@@ -31,9 +31,10 @@ class Form:
     def __init__(self, question: Question, visitor: Visitor, *, has_replicas: bool = False) -> None:
         self.question = question
         self.visitor = visitor
-        self.own = tuple(counter for counter in question.counters if counter.subject == visitor.subject)
+        subject = str(visitor.user_id)
+        self.own = tuple(counter for counter in question.counters if counter.subject == subject)
         """The counters that are asked for with this form."""
-        self.others = tuple(counter for counter in question.counters if counter.subject != visitor.subject)
+        self.others = tuple(counter for counter in question.counters if counter.subject != subject)
         """Those that lie elsewhere."""
         limits = [keys.limit(counter.subject, counter.allowance.name) for counter in self.own]
         rates = [part for counter in self.own for part in rate(counter.allowance)]

@@ -12,7 +12,7 @@ from sys import intern
 from litestar.types import HTTPScope
 
 from taskapi.errors import Invalid
-from taskapi.gate.admission import Question
+from taskapi.gate.admission import Counter, Question
 from taskapi.gate.callers import Caller
 from taskapi.gate.forms import Form
 from taskapi.gate.forwarding import CONDITION
@@ -83,7 +83,9 @@ class Inquiries:
 
     def _made(self, scope: HTTPScope, found: Found, caller: Caller, key: str | None) -> Inquiry:
         route, item = found
-        counters = () if self._limits.exempts_address(scope) else self._limits.of_user(route.classes, caller.user_id)
+        counters: tuple[Counter, ...] = ()
+        if not self._limits.exempts_address(scope):
+            counters = self._limits.of_user(route.classes, caller.user_id, caller.name)
         question = Question(
             user_id=caller.user_id,
             session_id=caller.session_id,

@@ -48,11 +48,10 @@ class Limits:
         self._exempt_networks = tuple(ip_network(entry, strict=False) for entry in exempt if is_network(entry))
         self._exempt_users = frozenset(UUID(entry) for entry in exempt if not is_network(entry))
 
-    def of_user(self, classes: Iterable[LimitClass], user_id: UUID) -> tuple[Counter, ...]:
-        """Return the counters of one user for a route of these classes."""
+    def of_user(self, classes: Iterable[LimitClass], user_id: UUID, subject: str) -> tuple[Counter, ...]:
+        """Return the counters of one user for a route of these classes; `subject` is the user's id as it is written."""
         if user_id in self._exempt_users:
             return ()
-        subject = str(user_id)
         return tuple(Counter(subject, allowance) for allowance in self._chosen(BY_USER, classes))
 
     def of_address(self, classes: Iterable[LimitClass], scope: Scope) -> tuple[Counter, ...]:

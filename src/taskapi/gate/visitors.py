@@ -32,14 +32,12 @@ class Visitor:
         "principal",
         "session_id",
         "slot",
-        "subject",
         "user_id",
     )
 
     def __init__(self, user_id: UUID, session_id: UUID) -> None:
         self.user_id = user_id
         self.session_id = session_id
-        self.subject = str(user_id)
         self.keys = (keys.versions(user_id), keys.session(user_id, session_id))
         self.slot = slot_of(self.keys[0])
         self.note_at = LONG_AGO
