@@ -62,6 +62,7 @@ def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) ->
     guide = stack.enter_context(serving("bench.guide_way:create", environment, SERVER_CPU))
     person = shapes.join(ours, "bench@example.org", secrets.token_urlsafe(16))
     guest = shapes.join(ours, "guest@example.org", secrets.token_urlsafe(16))
+    worker = shapes.join(ours, "worker@example.org", secrets.token_urlsafe(16))
     follower = shapes.join(guide, "guide@example.org", secrets.token_urlsafe(16))
     shapes.record(ours, person, folder / "recorded")
     bare = stack.enter_context(serving("bench.app:create_bare", {"RECORDED": str(folder / "recorded")}, SERVER_CPU))
@@ -72,7 +73,7 @@ def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) ->
         *(Measurement(silent, shape) for shape in shapes.silent(person)),
         *(Measurement(ours, shape) for shape in shapes.reads(person)),
         *(Measurement(guide, shape) for shape in shapes.guide_way(follower)),
-        *(Measurement(busy, shape) for shape in shapes.work(person, guest)),
+        *(Measurement(busy, shape) for shape in shapes.work(worker, guest)),
     ]
     return sorted(found, key=lambda measurement: shapes.ORDER.get(measurement.shape.name, len(shapes.ORDER)))
 

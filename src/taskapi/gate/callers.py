@@ -13,7 +13,10 @@ from uuid import UUID
 from taskapi.http.authentication import bearer_token
 from taskapi.kit.clock import Clock
 from taskapi.kit.remembered import Remembered
-from taskapi.kit.tokens import TokenInvalid, Tokens
+from taskapi.kit.tokens import LONGEST_TOKEN, TokenInvalid, Tokens
+
+LONGEST = len(b"Bearer ") + LONGEST_TOKEN
+"""Bytes of a header that is looked for."""
 
 REMEMBERED = 16_384
 """Tokens that were used last: as many as people hold connections to one instance, or each would be verified anew."""
@@ -52,6 +55,8 @@ class Callers:
 
         The digest makes the look-up's time tell nothing about tokens that others hold.
         """
+        if len(authorization) > LONGEST:
+            return None
         digest = sha256(authorization).digest()
         caller = self._known.find(digest)
         if caller is not None and caller.expires_at <= self._clock():

@@ -14,7 +14,7 @@ class Identity(msgspec.Struct, frozen=True):
     """What changes with each restart and each failover."""
 
     history: bytes
-    """The line of INFO that says whose data it has; another one after each failover."""
+    """The line of INFO that says whose data it has: another one after each promotion, and each start of a primary."""
 
     is_primary: bool
     is_loading: bool

@@ -2,12 +2,11 @@
 
 The kind is the caller, the method, the path and the query. Everything else that may change the answer is looked at with
 each request: what the gate cannot tell for sure – an odd header, a query that the route does not take – the router is
-asked to, and nothing of it is kept.
+asked to, and no answer of its is kept.
 """
 
 import re
 from functools import lru_cache
-from sys import intern
 
 from litestar.types import HTTPScope
 
@@ -19,7 +18,8 @@ from taskapi.gate.forwarding import CONDITION
 from taskapi.gate.gate import Gate
 from taskapi.gate.limits import Limits, policy_header
 from taskapi.gate.routes import Found, Route
-from taskapi.http.conditional import LONGEST, not_modified
+from taskapi.http.conditional import LONGEST as LONGEST_CONDITION
+from taskapi.http.conditional import not_modified
 from taskapi.http.hardening import Header
 from taskapi.http.headers import AUTHORIZATION, Headers
 from taskapi.kit.remembered import Remembered
@@ -30,8 +30,8 @@ HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 MOST = 16_384
 """Inquiries that were used last."""
 
-LONGEST_QUERY = 256
-"""Bytes of a query that is remembered."""
+LONGEST = 256
+"""Characters of path and query of a kind that is remembered."""
 
 Kind = tuple[Caller, str, str, str, bytes, bool]
 
@@ -71,8 +71,9 @@ class Inquiries:
             return self._made(scope, found, caller, None)
         key = None if route.cache is None else route.body_key(caller.name, item, query)
         inquiry = self._made(scope, found, caller, key)
-        if len(query) <= LONGEST_QUERY:
-            scope["path"] = intern(scope["path"])  # one for all who ask for the same
+        if len(scope["path"]) + len(query) <= LONGEST and (route.cache is not None or not query):
+            if scope["path"] == route.template:
+                scope["path"] = route.template  # one for all who ask for the same
             self._known.keep(self._kind(scope, caller), inquiry)
         return inquiry
 
@@ -103,7 +104,7 @@ class Inquiries:
                 return False
             self._usual_host = host
         condition = headers.get(CONDITION)
-        if condition is not None and not (len(condition) <= LONGEST and _is_readable(condition)):
+        if condition is not None and not (len(condition) <= LONGEST_CONDITION and _is_readable(condition)):
             return False
         return not headers.repeats(AUTHORIZATION, b"host", CONDITION)
 

@@ -98,7 +98,7 @@ class Edge:
         answer = Outgoing(send, name)
         trace = None if self._tracer is None else begun(self._tracer, scope, _label_of(scope["method"]))
         started = time.perf_counter()
-        task = asyncio.current_task(self._loop) or self._looked_for_task()
+        task = (self._loop and asyncio.current_task(self._loop)) or self._looked_for_task()
         self._inside += 1
         self._deadlines.begin(task, started)
         try:
@@ -134,7 +134,7 @@ class Edge:
     def _kind_of(self, method: str, route: str | None, status: int) -> Kind:
         """Return the kind of a request; remembered, but for methods that somebody made up."""
         labels = (_label_of(method), route or UNMATCHED)
-        kind = Kind(*labels, self.durations.series((*labels, STATUSES[status])))
+        kind = Kind(*labels, self.durations.series((*labels, STATUSES[status])) if self._is_measured else Series())
         if kind.method != OTHER:
             self._kinds[method, route, status] = kind
         return kind

@@ -22,6 +22,9 @@ BEAT_SECONDS = 0.05
 STALL_SECONDS = 0.1
 """For how long the loop may not come to the note."""
 
+BEATS_TOLD = 2
+"""Of so many the one that was later is told."""
+
 MOST_KEPT = 20
 MOST_FRAMES = 40
 
@@ -54,7 +57,7 @@ class Watchdog:
 
     @contextmanager
     def watching(self, late: Late) -> Iterator[None]:
-        """Watch the loop in which this is called, for the length of the block; `late` is told with each note."""
+        """Watch the loop in which this is called, for the length of the block; `late` is told ten times a second."""
         noting = self._note(asyncio.get_running_loop(), late)
         watched = threading.get_ident()
         thread = threading.Thread(target=self._watch, args=(watched,), name="watchdog", daemon=True)
@@ -68,12 +71,16 @@ class Watchdog:
     def _note(self, loop: asyncio.AbstractEventLoop, late: Late) -> asyncio.Task[None]:
         async def note() -> None:
             while True:
-                await asyncio.sleep(BEAT_SECONDS)
-                before, self._noted = self._noted, time.monotonic()
-                late(max(0.0, self._noted - before - BEAT_SECONDS))
+                late(max([await self._beat() for _ in range(BEATS_TOLD)]))
 
         self._noted = time.monotonic()
         return loop.create_task(note(), name="note for the watchdog")
+
+    async def _beat(self) -> float:
+        """Note the time a beat later; return how much later than that it was."""
+        await asyncio.sleep(BEAT_SECONDS)
+        before, self._noted = self._noted, time.monotonic()
+        return max(0.0, self._noted - before - BEAT_SECONDS)
 
     def _watch(self, watched: int) -> None:
         clock = _clock_of(watched)

@@ -1,0 +1,91 @@
+"""What a request asks is remembered by its kind, and only where that takes little room."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from taskapi.app import App
+from taskapi.config import LimitSettings
+from taskapi.gate.callers import Caller
+from taskapi.gate.inquiries import LONGEST, Inquiries
+from taskapi.gate.limits import Limits
+from taskapi.gate.routes import Routes
+from taskapi.http.address import Addresses
+from taskapi.http.headers import headers_of
+
+pytestmark = pytest.mark.anyio
+
+SLASHES = "/" * LONGEST
+FILLING = b"search=" + b"x" * LONGEST
+
+
+@pytest.fixture
+def inquiries(one: App) -> Inquiries:
+    """Nothing is remembered yet."""
+    return Inquiries(one.rooms.gate, Limits(LimitSettings(), Addresses(()), one.rooms.fingerprints))
+
+
+def request(path: str, query: bytes = b"", method: str = "GET", **headers: bytes) -> Any:
+    """Return what a server says of a request."""
+    sent = [(b"host", b"here"), *((name.replace("_", "-").encode(), value) for name, value in headers.items())]
+    return {"type": "http", "method": method, "path": path, "root_path": "", "query_string": query, "headers": sent}
+
+
+def is_remembered(one: App, inquiries: Inquiries, scope: Any, *, later: Any = None) -> bool:
+    """Say whether, after one request, the next one – the same, or a later one – is known."""
+    caller = Caller(uuid4(), uuid4(), datetime.now(UTC), "user")
+    found = Routes(one.router).find(scope)
+    assert found is not None
+    made = inquiries.find(scope, headers_of(scope), found, caller)
+    again = later or scope
+    known = inquiries.remembered(again, headers_of(again), caller)
+    assert known in {None, made}
+    return known is made
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (request("/api/tasks"), True),
+        (request("/api/tasks", b"search=spoon"), True),
+        (request(f"/api/tasks/{uuid4()}"), True),
+        (request("/api/tasks", method="POST"), True),
+        (request(f"/api{SLASHES}tasks"), False),
+        (request("/api/tasks", FILLING), False),
+        (request("/api/users", b"search=spoon"), False),
+        (request("/api/tasks", host=b"there"), False),
+        (request("/api/tasks", if_none_match=b'"1"'), True),
+        (request("/api/tasks", if_none_match=b'"1'), False),
+    ],
+    ids=[
+        "list",
+        "query",
+        "task",
+        "write",
+        "long path",
+        "long query",
+        "query of no kept route",
+        "two hosts",
+        "tag",
+        "odd tag",
+    ],
+)
+async def test_what_is_remembered(one: App, inquiries: Inquiries, scope: Any, *, expected: bool) -> None:
+    assert is_remembered(one, inquiries, scope) is expected
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        request("/api/tasks", method="POST"),
+        request("/api/tasks/"),
+        request("/api/tasks", b"search=spoon"),
+        request("/api/tasks", host=b"there"),
+        request("/api/tasks", authorization=b"Bearer a", Authorization=b"Bearer b") | {"root_path": "/behind"},
+    ],
+    ids=["method", "path", "query", "header", "root"],
+)
+async def test_another_kind_is_looked_at_anew(one: App, inquiries: Inquiries, later: Any) -> None:
+    assert not is_remembered(one, inquiries, request("/api/tasks"), later=later)
