@@ -52,6 +52,12 @@ class Postgres:
         self._run("pg_basebackup", *place, "--pgdata", str(self.data), *options)
         self.start()
 
+    def copy_again(self, primary: "Postgres") -> None:
+        """Become a new replica of a cluster that does not have any more what this one lacks."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.data)
+        self.follow(primary)
+
     def follow_again(self, primary: "Postgres") -> None:
         """Become a replica of what was a replica of this cluster, giving up what only this one has."""
         source = f"--source-server=host=127.0.0.1 port={primary.port} user=postgres dbname=postgres"
