@@ -4,7 +4,6 @@ import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
 import msgspec
 import psutil
@@ -27,7 +26,6 @@ class Row(msgspec.Struct, rename="camel"):
     errors: dict[str, int]
     p50_milliseconds: float
     p99_milliseconds: float
-    """The median of the rounds': a machine that stands still for a moment spoils one of them."""
     max_milliseconds: float
     p99_of_rounds: list[float]
     late_milliseconds: float
@@ -56,7 +54,6 @@ class Row(msgspec.Struct, rename="camel"):
 def row(name: str, wanted: int, outcome: Outcome, usages: tuple[Usage, Usage, Usage], load_average: float) -> Row:
     """Return the figures of a run; `usages` are from before the connections, before the rounds and after them."""
     idle, before, after = usages
-    p99_of_rounds = [_percentile(sorted(found), 99) for found in outcome.latencies]
     latencies = sorted(latency for found in outcome.latencies for latency in found)
     requests = max(1, outcome.requests)
     seconds = {kind: after.cpu[kind] - before.cpu[kind] for kind in after.cpu}
@@ -67,9 +64,9 @@ def row(name: str, wanted: int, outcome: Outcome, usages: tuple[Usage, Usage, Us
         requests=outcome.requests,
         errors=outcome.errors,
         p50_milliseconds=_percentile(latencies, 50),
-        p99_milliseconds=median(p99_of_rounds),
+        p99_milliseconds=_percentile(latencies, 99),
         max_milliseconds=_percentile(latencies, 100),
-        p99_of_rounds=p99_of_rounds,
+        p99_of_rounds=[_percentile(sorted(found), 99) for found in outcome.latencies],
         late_milliseconds=_percentile(sorted(outcome.lateness), 99),
         cpu_microseconds_per_request={kind: round(used / requests * 1e6, 1) for kind, used in seconds.items()},
         kibibytes_per_connection={
