@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -26,7 +27,7 @@ from tests.house import House, quick_auth, serving
 from tests.people import Client
 from tests.pgbouncer import pgbouncer
 from tests.privacy import assert_private
-from tests.servers import Servers, test_servers
+from tests.servers import Servers, data_folder, test_servers
 from tests.waiting import eventually
 
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -36,6 +37,13 @@ POOLED = 4
 """Connections that PgBouncer has for the house, which has more."""
 
 Sql = Callable[..., list[asyncpg.Record]]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that everybody may enter, with a short path: that of a socket in it must not be long."""
+    with data_folder() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

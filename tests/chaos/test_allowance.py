@@ -14,11 +14,8 @@ from tests.chaos.links import Links
 from tests.chaos.people import Household, Person, log_in
 from tests.chaos.run import fleet_of
 from tests.chaos.stores import running_stores
-from tests.chaos.test_chaos import folder
 from tests.chaos.weather import Weather
 from tests.chaos.wire import connect, request_bytes
-
-__all__ = ["folder"]
 
 ALLOWED, WINDOW = 100, 60
 REQUESTS = 2_000

@@ -1,11 +1,8 @@
 """Three processes, real servers and real faults, for a short while; `make chaos` does the same for longer."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-
-import pytest
 
 from tests.chaos import process_faults, redis_faults, revocation
 from tests.chaos.campaign import Plan
@@ -14,7 +11,6 @@ from tests.chaos.judgement import Wrong
 from tests.chaos.ledger import Fault, Ledger
 from tests.chaos.report import table, verdict
 from tests.chaos.run import run
-from tests.servers import data_folder
 
 FEW_FAULTS = (
     (redis_faults.flush, redis_faults.fail_back, redis_faults.stall_one, redis_faults.cut_off_one),
@@ -23,13 +19,6 @@ FEW_FAULTS = (
 ROUNDS = 40
 PATIENCE = 15.0
 """Seconds: these tests share the machine with others."""
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where the servers keep their data."""
-    with data_folder() as path:
-        yield path
 
 
 def campaign(plan: Plan, folder: Path, guide: bool = False) -> Ledger:

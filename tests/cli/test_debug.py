@@ -21,7 +21,6 @@ from taskapi.kit import inspection
 from taskapi.kit.debugging import Debugging
 from taskapi.kit.watchdog import STALL_SECONDS
 from tests.kit.listener import listening
-from tests.servers import data_folder
 from tests.waiting import eventually
 
 PORT = 3999
@@ -70,13 +69,6 @@ class Server:
                 await self._stopped.wait()
         for task in waiting:
             task.cancel()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder whose path leaves room for a socket's, which must not be long."""
-    with data_folder() as made:
-        yield made
 
 
 @pytest.fixture

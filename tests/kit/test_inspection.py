@@ -12,18 +12,10 @@ import pytest
 
 from taskapi.kit import inspection
 from tests.kit.listener import listening
-from tests.servers import data_folder
 
 PORT = 3999
 QUESTION = {"ask": "debug"}
 SECONDS = 0.5
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder whose path leaves room for a socket's, which must not be long."""
-    with data_folder() as made:
-        yield made
 
 
 @pytest.fixture

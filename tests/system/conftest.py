@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import data_folder, used_data
+from tests.servers import used_data
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def fresh(folder: Path) -> Path:
     """Where a program will make its data folder."""
-    with data_folder() as path:
-        yield path / "data"
+    return folder / "data"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Back to the moment before a mistake: a base backup and the write-ahead log, as docs/backups.md says it."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from taskapi.kit.embedded.programs import find_postgres
 from taskapi.kit.embedded.servers import EmbeddedServers
 from taskapi.migrations import run as migrations
 from tests.backup.stage import rows
-from tests.servers import data_folder
 from tests.waiting import eventually
 
 ADD = "INSERT INTO users VALUES (gen_random_uuid(), $1 || '@example.org', $1, 'user', now(), NULL, 1)"
@@ -25,13 +23,6 @@ TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
 def account() -> Account | None:
     """Whoever runs the servers here."""
     return server_account("nobody")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that everybody may enter."""
-    with data_folder() as path:
-        yield path
 
 
 @pytest.fixture

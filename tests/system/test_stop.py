@@ -27,20 +27,20 @@ def is_shut(program: Launched) -> bool:
         return probe.connect_ex(("127.0.0.1", program.port)) != 0
 
 
-def test_ctrl_c_stops_everything_without_a_word_of_alarm(folder: Path) -> None:
-    with started(folder) as program:
+def test_ctrl_c_stops_everything_without_a_word_of_alarm(fresh: Path) -> None:
+    with started(fresh) as program:
         processes = program.processes()
         os.killpg(program.process.pid, signal.SIGINT)  # as a terminal does: to all in the foreground
         assert program.process.wait(STOP_SECONDS) == 0
         assert gone(processes)
         assert program.err.rstrip().endswith("Ctrl-C stops everything.")
-        log = next((folder / "postgresql" / "log").iterdir()).read_text()
+        log = next((fresh / "postgresql" / "log").iterdir()).read_text()
         assert "database system is shut down" in log
 
 
-def test_a_stop_while_it_starts_leaves_nothing_running(folder: Path) -> None:
-    with Launched(folder) as program:
-        processes = eventually(lambda: program.processes() if (folder / "postgresql").exists() else [], READY_SECONDS)
+def test_a_stop_while_it_starts_leaves_nothing_running(fresh: Path) -> None:
+    with Launched(fresh) as program:
+        processes = eventually(lambda: program.processes() if (fresh / "postgresql").exists() else [], READY_SECONDS)
         assert program.end() == 130
         assert gone(processes)
         assert "Traceback" not in program.err

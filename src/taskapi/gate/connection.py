@@ -11,11 +11,10 @@ from typing import Any
 
 import hiredis
 
+from taskapi.kit.clock import TIMER_SECONDS
+
 GRACE_SECONDS = 0.02
 """After a time-out: a process that stood still itself finds the answer in its socket before it blames Redis."""
-
-LEAST_SECONDS = 0.001
-"""What a timer can tell apart."""
 
 Done = Callable[[list[Any] | None], None]
 """Takes the answers in order; None if the connection broke."""
@@ -88,7 +87,7 @@ class Connection(asyncio.Protocol):
             return
         left = self._flown_at + self._seconds - monotonic()
         if left > 0:
-            self._timer = self._loop.call_later(max(left, LEAST_SECONDS), self._look)
+            self._timer = self._loop.call_later(max(left, TIMER_SECONDS), self._look)
         else:
             self._timer = self._loop.call_later(GRACE_SECONDS, self._give_up, self._flown_at)
 

@@ -57,8 +57,7 @@ class AdmitCall(Call):
     __slots__ = ("_floor", "_form", "_held", "answered")
 
     def __init__(self, form: Form, floor: bytes, held: bytes | None, answered: "asyncio.Future[Any]") -> None:
-        self._command, self.future, self.slot = (), answered, form.visitor.slot  # as the parent does, without its call:
-        self.retries, self.epoch = 0, b""  # with every request that would cost as much as all the rest of this
+        super().__init__((), answered, form.visitor.slot)
         self.answered = answered
         self._form = form
         self._floor = floor

@@ -8,8 +8,7 @@ import asyncio
 from time import perf_counter
 from typing import Any
 
-LEAST_SECONDS = 0.001
-"""What a timer can tell apart."""
+from taskapi.kit.clock import TIMER_SECONDS
 
 Work = asyncio.Task[Any]
 
@@ -49,7 +48,7 @@ class Deadlines:
         while self._begun:
             task, begun = next(iter(self._begun.items()))
             if begun + self._seconds > now:
-                self._timer = loop.call_later(max(begun + self._seconds - now, LEAST_SECONDS), self._look, loop)
+                self._timer = loop.call_later(max(begun + self._seconds - now, TIMER_SECONDS), self._look, loop)
                 return
             del self._begun[task]
             self._late.add(task)

@@ -16,7 +16,7 @@ from taskapi.config import ServerSettings
 from taskapi.http import problems
 from taskapi.http.context import ACCEPTABLE_ID
 from taskapi.http.deadlines import Deadlines
-from taskapi.http.hardening import Hardened, harden
+from taskapi.http.hardening import harden
 from taskapi.http.headers import HTTP, headers_of
 from taskapi.http.traces import begun
 from taskapi.kit import tracing
@@ -179,10 +179,7 @@ class Outgoing:
         """Send one message."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers: Any = message["headers"]
-            if type(headers) is not Hardened:
-                headers = harden(message)
-            headers.append((b"x-request-id", self.request_id.encode()))
+            harden(message).append((b"x-request-id", self.request_id.encode()))
         return self._send(message)
 
     async def fail(self, status: int, code: str, detail: str) -> None:

@@ -8,6 +8,9 @@ from time import time_ns
 Clock = Callable[[], datetime]
 """Returns the current time, always in UTC."""
 
+TIMER_SECONDS = 0.001
+"""What a timer of the event loop can tell apart; a shorter one does not wait at all."""
+
 
 def system_clock() -> datetime:
     """Return the machine's time in UTC, cut to milliseconds (what the API shows and UUIDv7 holds)."""

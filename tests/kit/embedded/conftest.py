@@ -7,7 +7,6 @@ import pytest
 
 from taskapi.config import EmbeddedSettings, Settings
 from taskapi.kit.embedded.account import Account, server_account
-from tests.servers import data_folder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -16,13 +15,6 @@ def nothing_on_path() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", "/nonexistent")
         yield
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """An empty folder that everybody may enter."""
-    with data_folder() as path:
-        yield path
 
 
 @pytest.fixture
