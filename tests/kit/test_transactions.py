@@ -1,6 +1,7 @@
 """A transaction stores its change, its events and what it outdates together, or nothing; its connection comes back."""
 
 import asyncio
+import gc
 import json
 from contextlib import suppress
 from typing import Any
@@ -221,6 +222,29 @@ async def test_a_caller_that_goes_away_during_the_commit_does_not_stop_it(
         await caller
     await until(lambda: witness.saw("before_commit", "after_commit"))
     assert await look(COUNT) == 1
+
+
+async def test_a_commit_that_fails_after_its_caller_went_away_is_no_news_to_the_loop(
+    database: Database, witness: Witness
+) -> None:
+    reached, told = asyncio.Event(), list[Any]()
+
+    async def fail(_: Transaction) -> None:
+        reached.set()
+        await asyncio.sleep(0.01)
+        raise Overloaded
+
+    database.hooks.before_commit.append(fail)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    caller = asyncio.create_task(add(database))
+    await reached.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    assert caller.cancelled()
+    assert await witness.saw("before_commit", "after_rollback")
+    del caller
+    gc.collect()
+    assert told == []
 
 
 async def test_a_caller_that_goes_away_during_the_rollback_loses_no_connection(

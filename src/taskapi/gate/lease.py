@@ -15,6 +15,7 @@ from typing import NamedTuple
 from taskapi.gate import store
 from taskapi.gate.store import State
 from taskapi.kit.database import LoneConnection
+from taskapi.kit.tasks import look_at
 
 LEASE_SECONDS = 2.0
 """From the moment a read is sent that says `open`."""
@@ -105,7 +106,7 @@ class Lease:
         statement = self._next.get(closed_until)
         if statement is None:
             statement = self._next[closed_until] = asyncio.create_task(self._run(closed_until))
-            statement.add_done_callback(_looked_at)
+            statement.add_done_callback(look_at)
         return await asyncio.shield(statement)
 
     async def _run(self, closed_until: timedelta | None) -> State:
@@ -131,9 +132,3 @@ class Lease:
             self._generation = state.generation
             self._changed(state.generation)
         return state
-
-
-def _looked_at(statement: "asyncio.Task[State]") -> None:
-    """Take note of a failure: whoever waits for it is told, and perhaps nobody does any more."""
-    if not statement.cancelled():
-        statement.exception()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from taskapi.errors import Overloaded
+from taskapi.kit.tasks import look_at
 
 Loaded = TypeVar("Loaded")
 
@@ -28,14 +29,10 @@ class Loads(Generic[Loaded]):
             if len(self._running) >= self._most:
                 raise Overloaded
             task = self._running[key] = asyncio.create_task(self._in_time(load))
-            task.add_done_callback(lambda done: self._forget(key, done))
+            task.add_done_callback(look_at)
+            task.add_done_callback(lambda _: self._running.pop(key))
         return await asyncio.shield(task)
 
     async def _in_time(self, load: Callable[[], Awaitable[Loaded]]) -> Loaded:
         async with asyncio.timeout(self._seconds):
             return await load()
-
-    def _forget(self, key: Hashable, task: "asyncio.Task[Loaded]") -> None:
-        del self._running[key]
-        if not task.cancelled():
-            task.exception()  # looked at, in case nobody waits any more

@@ -7,6 +7,8 @@ from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from taskapi.kit.tasks import look_at
+
 Check = Callable[[], Awaitable[object]]
 """Raises if something is wrong."""
 
@@ -47,6 +49,7 @@ class Shared(Generic[Found]):
                 return self._answer[0]
             self._asked_at = now
             self._running = asyncio.create_task(self._asked())
+            self._running.add_done_callback(look_at)
         return await asyncio.shield(self._running)
 
     async def _asked(self) -> Found:

@@ -23,6 +23,7 @@ from taskapi.kit.database.naming import name_of
 from taskapi.kit.database.stopwatch import Stopwatch
 from taskapi.kit.database.watched import watched
 from taskapi.kit.request import request_id
+from taskapi.kit.tasks import look_at
 from taskapi.kit.telemetry import logger
 
 Hook = Callable[["Transaction"], Awaitable[None]]
@@ -215,7 +216,8 @@ def _changed(status: str) -> int:
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Wait for `work`, which nobody can abandon half-way: a connection would stay behind in an unknown state."""
-    task = asyncio.ensure_future(work)
+    task = asyncio.create_task(work)
+    task.add_done_callback(look_at)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
