@@ -78,8 +78,8 @@ class Gate:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
-            await self._announcements.mark()
-            await self._sessions.uses.store()
+            await self._announcements.empty()
+            await self._sessions.uses.empty()
             await self._nodes.close()
         await self._lone.close()
 

@@ -1,50 +1,29 @@
-"""When sessions were last used: noted at most once a minute each, many in one statement, off the request's way."""
+"""When sessions were last used: noted at most once a minute each."""
 
-import asyncio
-import contextlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from taskapi.contracts.sessions import SessionSource, Use
-from taskapi.errors import Overloaded
+from taskapi.gate.gathered import Gathered
 from taskapi.gate.visitors import SEEN, Visitor
-from taskapi.kit.database import Database, apart
-
-GATHERED_SECONDS = 0.25
-"""Uses of so long are stored together: many at once would hold everybody up for moments, in the database too."""
+from taskapi.kit.database import Database, Transaction
 
 MOST_WAITING = 2000
 """Beyond, a use is not noted; the next one of the session will be."""
 
 
-class Uses:
-    """A bounded queue and who empties it."""
+class Uses(Gathered[Use]):
+    """Uses that are not stored yet."""
 
     def __init__(self, database: Database, source: SessionSource) -> None:
-        self._database = database
+        super().__init__(database, MOST_WAITING)
         self._source = source
-        self._waiting: list[Use] = []
-        self._wanted = asyncio.Event()
 
     def note(self, visitor: Visitor, now: datetime) -> None:
         """Note that a session is used, which was not noted for SEEN."""
-        if len(self._waiting) < MOST_WAITING:
+        if self.has_room:
             visitor.note_at = now + SEEN
-            self._waiting.append(Use(visitor.user_id, visitor.session_id, now))
-            self._wanted.set()
+            self.take([Use(visitor.user_id, visitor.session_id, now)])
 
-    async def run(self) -> None:
-        """Store what is noted, for ever."""
-        while True:
-            await self._wanted.wait()
-            await asyncio.sleep(GATHERED_SECONDS)
-            self._wanted.clear()
-            await self.store()
-
-    async def store(self) -> None:
-        """Store what is noted; a database that does not answer is no reason to remember it longer."""
-        if not self._waiting:
-            return
-        uses, self._waiting = self._waiting, []
-        with apart(), contextlib.suppress(Overloaded):
-            async with self._database.transaction() as transaction:
-                await self._source.note_uses(transaction, uses)
+    async def _store(self, transaction: Transaction, items: Sequence[Use]) -> None:
+        await self._source.note_uses(transaction, items)
