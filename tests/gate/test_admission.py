@@ -7,6 +7,7 @@ import pytest
 
 from taskapi.gate.admission import Admission, Source
 from tests.gate.conftest import Start
+from tests.gate.hooks import before_writes
 from tests.gate.processes import Process, Somebody
 from tests.gate.valkey import Valkey
 from tests.kit.patience import until
@@ -69,11 +70,11 @@ async def test_nothing_is_kept_or_fresh_while_a_write_is_under_way(process: Proc
     stamp = await process.kept(ada, b"the list")
     seen = []
 
-    async def look(_: object) -> None:
+    async def look() -> None:
         seen.append(await process.ask(ada, held=stamp))
         seen.append(await process.admit(ada.question(field="user")))
 
-    process.rooms.database.hooks.before_commit.append(look)
+    before_writes(process.rooms.database, look)
     await process.write(ada)
     tasks, user = seen
     assert (tasks.stamp, tasks.held_is_fresh, tasks.body) == (None, False, None)
@@ -81,14 +82,12 @@ async def test_nothing_is_kept_or_fresh_while_a_write_is_under_way(process: Proc
 
 
 async def test_a_rolled_back_write_is_over_as_well(process: Process, ada: Somebody) -> None:
-    async def fail(_: object) -> None:
+    async def fail() -> None:
         raise RuntimeError("changed its mind")
 
-    hooks = process.rooms.database.hooks.before_commit
-    hooks.append(fail)
+    before_writes(process.rooms.database, fail)
     with pytest.raises(RuntimeError):
         await process.write(ada)
-    hooks.remove(fail)
     assert (await process.ask(ada)).stamp is not None
 
 

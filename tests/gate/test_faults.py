@@ -9,6 +9,7 @@ import pytest
 from taskapi.errors import Overloaded
 from taskapi.gate.admission import Allowance, Counter, Source
 from tests.gate.conftest import Start
+from tests.gate.hooks import before_writes
 from tests.gate.processes import Process, Somebody
 from tests.gate.switch import Switch
 from tests.gate.valkey import Valkey, running_valkey
@@ -134,10 +135,10 @@ async def test_an_end_that_is_not_confirmed_is_waited_for_as_well(start: Start, 
     ada = await other.register()
     stamp = await other.kept(ada, b"the past")
 
-    async def cut(_: object) -> None:
+    async def cut() -> None:
         switch.shut()
 
-    cut_off.rooms.database.hooks.before_commit.append(cut)
+    before_writes(cut_off.rooms.database, cut)
     await cut_off.write(ada)
     assert not (await other.ask(ada, held=stamp)).held_is_fresh
     assert not other.gate.serves
@@ -149,10 +150,7 @@ async def test_an_end_that_redis_heard_waits_for_nobody_though_the_gate_was_clos
     ada = await process.register()
     stamp = await process.kept(ada, b"the past")
 
-    async def close(_: object) -> None:
-        await other.gate.lease.close()
-
-    process.rooms.database.hooks.before_commit.append(close)
+    before_writes(process.rooms.database, other.gate.lease.close)
     started = time.monotonic()
     await process.write(ada)
     assert time.monotonic() - started < 1.5

@@ -17,6 +17,7 @@ from taskapi.kit.database import Transaction, position, read_past
 from taskapi.kit.database.replicas import Replicas
 from taskapi.migrations import run as migrations
 from tests.gate.edge.doors import Person, open_door, settings_of
+from tests.gate.hooks import before_writes
 from tests.gate.postgres import OWNER, Postgres, running
 from tests.http.asgi import Answer, ask
 from tests.kit.patience import until
@@ -349,14 +350,14 @@ async def test_the_position_of_a_write_lies_behind_its_commit(replica: Postgres,
     app = await start(replica)
     places: list[bytes] = []
 
-    async def before(transaction: Transaction) -> None:
+    async def before() -> None:
         places.append(await now_at(app))
 
     async def after(transaction: Transaction) -> None:
         places.append(transaction.position)
 
     ada = await Person(app).register()
-    app.rooms.database.hooks.before_commit.append(before)
+    before_writes(app.rooms.database, before)
     app.rooms.database.hooks.after_commit.append(after)
     await ada.task()
     while not places[-1]:  # it was not known in time
@@ -370,12 +371,11 @@ async def test_a_write_that_failed_keeps_nobody_from_replicas(replica: Postgres,
     path = await ada.task()
     await caught_up(app)
 
-    async def fail(transaction: Transaction) -> None:
+    async def fail() -> None:
         raise Conflict("Not today.")
 
-    app.rooms.database.hooks.before_commit.append(fail)
+    before_writes(app.rooms.database, fail)
     assert (await ada.send("PATCH", path, {"title": "Other"})).status == 409
-    app.rooms.database.hooks.before_commit.remove(fail)
     assert (await ada.get(path)).json()["title"] == "Buy milk"
     assert replicas_of(app).counts.replica == 1
 
