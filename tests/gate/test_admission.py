@@ -4,8 +4,9 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
-from taskapi.gate.admission import Admission, Source
+from taskapi.gate.admission import Admission, Allowance, Counter, Source
 from tests.gate.conftest import Start
 from tests.gate.hooks import before_writes
 from tests.gate.processes import Process, Somebody
@@ -79,6 +80,26 @@ async def test_nothing_is_kept_or_fresh_while_a_write_is_under_way(process: Proc
     tasks, user = seen
     assert (tasks.stamp, tasks.held_is_fresh, tasks.body) == (None, False, None)
     assert user.stamp is not None, "another field is not concerned"
+
+
+async def test_a_read_waits_for_a_write_of_its_process_and_is_counted_once(process: Process, ada: Somebody) -> None:
+    held = await process.kept(ada, b"the past")
+    rare = Counter(str(ada.user_id), Allowance("rare", 3))
+    question = structs.replace(ada.question(), counters=(rare,))
+    reads = []
+
+    async def read() -> None:
+        reads.append(asyncio.create_task(process.admit(question, held)))
+        await process.admit(ada.question(field="user"))  # the read before it is answered too
+
+    before_writes(process.rooms.database, read)
+    await process.write(ada)
+    admission = await reads[0]
+    assert admission.stamp is not None
+    assert not admission.held_is_fresh
+    assert [verdict.remaining for verdict in admission.verdicts] == [2]
+    assert [verdict.remaining for verdict in (await process.admit(question)).verdicts] == [1]
+    assert process.gate.counts.writes_seen == 0
 
 
 async def test_a_rolled_back_write_is_over_as_well(process: Process, ada: Somebody) -> None:

@@ -26,10 +26,14 @@ HELD = b"\r\n$24\r\n%b\r\n"
 class Form:
     """A question that is ready to be asked, any number of times."""
 
-    __slots__ = ("_head", "_tail", "others", "own", "question", "visitor")
+    __slots__ = ("_head", "_tail", "is_second", "others", "own", "question", "visitor")
 
-    def __init__(self, question: Question, visitor: Visitor, *, has_replicas: bool = False) -> None:
+    def __init__(
+        self, question: Question, visitor: Visitor, *, has_replicas: bool = False, is_second: bool = False
+    ) -> None:
+        """`is_second`: the same request asked before."""
         self.question = question
+        self.is_second = is_second
         self.visitor = visitor
         subject = str(visitor.user_id)
         self.own = tuple(counter for counter in question.counters if counter.subject == subject)

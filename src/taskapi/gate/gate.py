@@ -57,6 +57,7 @@ class Gate:
             self.lease,
             self._sessions,
             LocalLimits(settings.processes),
+            self._writes.over,
             self.counts,
             has_replicas=bool(database.replicas),
         )

@@ -1,10 +1,11 @@
 """Turns a question into the commands of one trip, and their answers into an admission."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
-import msgspec
+from msgspec import structs
 
 from taskapi.contracts.identity import Principal
 from taskapi.gate.admission import Admission, Counter, Question, Source, Verdict
@@ -27,6 +28,9 @@ UNKNOWN = [0, None, None, 0, None]
 
 TOKENS_AT_ONCE = 256
 
+Over = Callable[[UUID, str], Awaitable[bool]]
+"""Waits for the writes of a user's field that are under way in this process, and says whether there were any."""
+
 
 class Questions:
     """Asks and understands."""
@@ -37,6 +41,7 @@ class Questions:
         lease: Lease,
         sessions: Sessions,
         local_limits: LocalLimits,
+        over: Over,
         counts: Counts,
         *,
         has_replicas: bool = False,
@@ -46,6 +51,7 @@ class Questions:
         self._lease = lease
         self._sessions = sessions
         self._local_limits = local_limits
+        self._over = over
         self._counts = counts
         self._visitors = Visitors()
         self._tokens: list[bytes] = []
@@ -86,6 +92,8 @@ class Questions:
         if form.question.field is None:
             return Admission(principal, verdicts)
         admission = self._admission(principal, verdicts, reply, call.epoch, held)
+        if admission.stamp is None:
+            return await self._during_a_write(form, held, admission)
         return _with_position(admission, form, reply) if self._has_replicas else admission
 
     async def count(self, counters: Sequence[Counter]) -> Admission:
@@ -107,8 +115,17 @@ class Questions:
         counts.held += is_fresh
         counts.bodies += body is not None
         counts.outdated += held is not None and not is_fresh
-        counts.writes_seen += version is None
         return Admission(principal, verdicts, None if version is None else epoch + version, is_fresh, body)
+
+    async def _during_a_write(self, form: Form, held: bytes | None, admission: Admission) -> Admission:
+        """Ask once more when the writes of this process are over: a trip costs less than a load that nobody shares."""
+        question = form.question
+        if not form.is_second and await self._over(question.user_id, question.field or ""):
+            uncounted = structs.replace(question, counters=())
+            second = Form(uncounted, form.visitor, has_replicas=self._has_replicas, is_second=True)
+            return structs.replace(await self.answer(second, held), verdicts=admission.verdicts)
+        self._counts.writes_seen += 1
+        return admission
 
     async def _without_redis(self, form: Form) -> Admission:
         """Let PostgreSQL say who it is, and count in this process."""
@@ -132,7 +149,7 @@ def _with_position(admission: Admission, form: Form, reply: Any) -> Admission:
     if admission.held_is_fresh or admission.body is not None:
         return admission
     is_there = len(reply) > BEFORE_COUNTERS + len(form.own) * NUMBERS_OF_COUNTER
-    return msgspec.structs.replace(admission, position=reply[-1] if is_there else UNKNOWN_POSITION)
+    return structs.replace(admission, position=reply[-1] if is_there else UNKNOWN_POSITION)
 
 
 def _stamp_of_session(reply: Any, epoch: bytes) -> bytes | None:

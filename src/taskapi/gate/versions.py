@@ -53,6 +53,9 @@ class Write:
         self.calls: dict[UUID, Call] = {}
         """The last attempt to begin, for each user; it knows in which epoch that was."""
 
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Is done once it has ended, one way or another."""
+
     @property
     def begun(self) -> bool:
         """Whether Redis confirmed the beginning."""

@@ -1,7 +1,8 @@
 """What hangs on every transaction: `begin` before COMMIT, `end` after it, and what happens where Redis is away."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -19,6 +20,9 @@ Announced = Callable[[Sequence[UUID]], None]
 Buried = Callable[[UUID, Sequence[UUID]], None]
 """Takes a user and the sessions of theirs that are over."""
 
+
+OVER_SECONDS = 0.025
+"""How long a read waits for a write; what is committing usually takes a few milliseconds."""
 
 CONFIRM_SECONDS = 8.0
 """How long a change waits to be confirmed, in three rounds of closing the gate at most; then it is given up."""
@@ -74,20 +78,27 @@ class Writes:
         for event in transaction.events:
             if isinstance(event, SessionsEnded):
                 self._buried(event.user_id, event.session_ids)
-        write = self._under_way.pop(transaction, None)
-        if write is not None and not write.begun:
-            return  # the gate is closed or nobody knows these users: the relay announces the rows
-        if write is not None and not await self._versions.end(write, transaction.position):
-            await self._close()
-            return
-        self._announced(transaction.outbox_ids)
+        with self._last_of(transaction) as write:
+            if write is not None and not write.begun:
+                return  # the gate is closed or nobody knows these users: the relay announces the rows
+            if write is not None and not await self._versions.end(write, transaction.position):
+                await self._close()
+                return
+            self._announced(transaction.outbox_ids)
 
     async def after_rollback(self, transaction: Transaction) -> None:
         """End a write that changed nothing; its deadline would do it too."""
-        write = self._under_way.pop(transaction, None)
-        if write is not None and write.beginning is not None:
-            await write.beginning
-            await self._versions.end(write, NOTHING_COMMITTED)
+        with self._last_of(transaction) as write:
+            if write is not None and write.beginning is not None:
+                await write.beginning
+                await self._versions.end(write, NOTHING_COMMITTED)
+
+    async def over(self, user_id: UUID, field: str) -> bool:
+        """Wait a moment for the writes of a user's field that are under way here; say whether there were any."""
+        writes = [write for write in self._under_way.values() if field in write.fields.get(user_id, ())]
+        if writes:
+            await asyncio.wait([write.over for write in writes], timeout=OVER_SECONDS)
+        return bool(writes)
 
     async def settle(self, user_id: UUID) -> None:
         """Announce a user's rows that nobody announced yet; returns once nobody can be served what was before."""
@@ -98,6 +109,17 @@ class Writes:
             self._announced([row.id for row in rows])
         elif rows:
             await self._close()
+
+    @contextmanager
+    def _last_of(self, transaction: Transaction) -> Iterator[Write | None]:
+        """Do what comes last of a transaction's write."""
+        write = self._under_way.get(transaction)
+        try:
+            yield write
+        finally:
+            self._under_way.pop(transaction, None)
+            if write is not None:
+                write.over.set_result(None)
 
     async def _has_begun(self, write: Write) -> bool:
         """Say whether Redis confirmed the beginning, lately enough: a flush since then would have been noticed."""
