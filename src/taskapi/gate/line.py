@@ -169,7 +169,7 @@ class Line:
                     self._refuse(call, str(reply))
                 else:
                     call.answer(reply)
-        self._leave()
+        self._loop.call_soon(self._leave)  # after those who were answered: what comes meanwhile shares the next trip
 
     def _fail(self, batch: list[Call], reason: str) -> None:
         logger("taskapi.gate").warning(reason, server=self.address.name)
