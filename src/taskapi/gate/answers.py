@@ -6,8 +6,10 @@ answer that is kept may depend on the request; what the conditions of a request 
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
+from msgspec import structs
 
 from taskapi.http.hardening import Header, hardened
 
@@ -86,6 +88,12 @@ def unpacked(content: bytes) -> Answer | None:
     return found if found.form == FORM else None
 
 
+@lru_cache(256)
+def _the_same(header: Header) -> Header:
+    """Return one header for all that are equal: most are in every answer, and what is shared stays near."""
+    return header
+
+
 class Prepared:
     """An answer whose messages are ready to be sent."""
 
@@ -93,13 +101,14 @@ class Prepared:
 
     def __init__(self, kept: Answer, stamp: bytes, deadline: float) -> None:
         """`deadline` is on the monotonic clock: from then on it is not sent any more."""
-        self.answer = kept
+        self.answer = structs.replace(kept, headers=())
+        """What is left of it."""
         self.stamp = stamp
         self.deadline = deadline
-        self.headers = tuple(hardened(kept.headers))
+        self.headers = tuple(map(_the_same, hardened(kept.headers)))
         self.etag = next((value for name, value in kept.headers if name == b"etag"), None)
         same = [header for header in kept.headers if header[0] in UNCHANGED_HEADERS]
-        self.unchanged = tuple(hardened(same)) if self.etag is not None else ()
+        self.unchanged = tuple(map(_the_same, hardened(same))) if self.etag is not None else ()
 
     def headers_for(self, content: bytes) -> tuple[Header, ...]:
         """Return the headers of an answer that names its request, with the length of `content`."""
