@@ -8,19 +8,19 @@
 --        fresh body; then remaining, reset, wait of each counter; then that position of the primary's log, if there is one.
 
 local epoch, field = ARGV[1], ARGV[4]
-local copy = redis.call('GET', KEYS[2])
+local copy = call('GET', KEYS[2])
 if copy and string.sub(copy, 1, 12) == epoch and string.sub(copy, 25) == '-' then
     return { 2 } -- a token of an ended session eats up nobody's allowance
 end
 
-local state = redis.call('HMGET', KEYS[1], 'floor', 'born', 'writing', 'sessions', field)
+local state = call('HMGET', KEYS[1], 'floor', 'born', 'writing', 'sessions', field)
 local floor, young, writing, own, lost = state[1], true, ''
 if floor then
     young = is_young(KEYS[1], state[2])
     if state[3] then
         writing, own, lost = writes_under_way(state[3])
         if lost then
-            redis.call('HDEL', KEYS[1], 'lsn')
+            call('HDEL', KEYS[1], 'lsn')
             store_writes(KEYS[1], writing)
         end
     end
@@ -50,13 +50,13 @@ if accepted and field ~= '' and not young and not is_written(writing, field) the
     if ARGV[3] == stamp then
         reply[4] = 1
     elseif has_body then
-        local body = redis.call('GET', KEYS[3])
+        local body = call('GET', KEYS[3])
         if body and string.sub(body, 1, 24) == stamp then
             reply[5] = string.sub(body, 25)
         end
     end
     if ARGV[5] == '2' and reply[4] == 0 and not reply[5] and writing == '' then
-        local filed = redis.call('HGET', KEYS[1], 'lsn')
+        local filed = call('HGET', KEYS[1], 'lsn')
         if filed and string.sub(filed, 1, 12) == epoch then
             reply[#reply + 1] = string.sub(filed, 13)
         end

@@ -2,11 +2,11 @@
 -- KEYS: versions. ARGV: write id, a new version, life in microseconds, '1' if nobody else can know this user yet, fields.
 -- Reply: 1.
 
-local writing, born = unpack(redis.call('HMGET', KEYS[1], 'writing', 'born'))
+local writing, born = unpack(call('HMGET', KEYS[1], 'writing', 'born'))
 local own, lost, doubtful
 writing, own, lost = writes_under_way(writing, ARGV[1])
 if lost then
-    redis.call('HDEL', KEYS[1], 'lsn')
+    call('HDEL', KEYS[1], 'lsn')
 end
 
 if not born then
@@ -14,8 +14,8 @@ if not born then
     make_floor(KEYS[1], ARGV[2], doubtful and now or 0)
 else
     doubtful = is_young(KEYS[1], born)
-    if redis.call('HLEN', KEYS[1]) > 2000 then
-        redis.call('DEL', KEYS[1])
+    if call('HLEN', KEYS[1]) > 2000 then
+        call('DEL', KEYS[1])
         make_floor(KEYS[1], ARGV[2], tonumber(born))
         writing = doubted(writing) -- what `lsn` said is gone
     end
@@ -31,6 +31,6 @@ end
 if doubtful then
     entry = entry .. '? '
 end
-redis.call('HSET', KEYS[1], 'writing', writing .. entry .. ';', unpack(changes))
-redis.call('EXPIRE', KEYS[1], KEPT)
+call('HSET', KEYS[1], 'writing', writing .. entry .. ';', unpack(changes))
+call('EXPIRE', KEYS[1], KEPT)
 return 1

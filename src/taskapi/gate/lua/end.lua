@@ -4,7 +4,7 @@
 -- where nobody can say that, '-' if nothing was committed, else the epoch, '1' if the write was begun in it, the position.
 -- Reply: 1.
 
-local writing, floor, filed = unpack(redis.call('HMGET', KEYS[1], 'writing', 'floor', 'lsn'))
+local writing, floor, filed = unpack(call('HMGET', KEYS[1], 'writing', 'floor', 'lsn'))
 if not floor then
     make_floor(KEYS[1], ARGV[2], now)
 end
@@ -16,7 +16,7 @@ if place == '' then
     end
 end
 if filed and lost then
-    redis.call('HDEL', KEYS[1], 'lsn')
+    call('HDEL', KEYS[1], 'lsn')
     filed = nil
 end
 
@@ -39,6 +39,6 @@ end
 if writing then
     store_writes(KEYS[1], kept)
 end
-redis.call('HSET', KEYS[1], unpack(changes))
-redis.call('EXPIRE', KEYS[1], KEPT)
+call('HSET', KEYS[1], unpack(changes))
+call('EXPIRE', KEYS[1], KEPT)
 return 1

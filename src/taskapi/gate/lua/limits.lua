@@ -1,39 +1,41 @@
 -- The generic cell rate algorithm (ATM Forum TM 4.0, as GCRA in "virtual scheduling" form), in whole microseconds.
 -- A counter holds the theoretical arrival time (tat) of the next request; it may run ahead of the clock by `burst` at most.
 
-local clock = redis.call('TIME')
+local call = redis.call -- to look it up costs as much as some commands
+local clock = call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 
 -- Looks at the counters KEYS[first_key], …, whose interval and burst are ARGV[first_argument], …, and counts one request
 -- only if every one has room. Appends remaining requests, microseconds until the allowance is whole again, and
 -- microseconds to wait (0: accepted) for each to `reply`; returns whether the request may go on.
 local function count(first_key, first_argument, reply)
-    local arrivals, accepted = {}, true
+    local counters, accepted = {}, true
     for key = first_key, #KEYS do
-        local interval = tonumber(ARGV[first_argument + (key - first_key) * 2])
-        local burst = tonumber(ARGV[first_argument + (key - first_key) * 2 + 1])
-        local tat = tonumber(redis.call('GET', KEYS[key]) or now)
-        tat = math.min(math.max(tat, now), now + burst) -- a clock that was set back locks nobody out
-        arrivals[key] = tat + interval
-        if arrivals[key] - now > burst then
+        local interval, burst = tonumber(ARGV[first_argument]), tonumber(ARGV[first_argument + 1])
+        local ahead = tonumber(call('GET', KEYS[key]) or now) - now
+        if ahead < 0 then
+            ahead = 0
+        elseif ahead > burst then
+            ahead = burst -- a clock that was set back locks nobody out
+        end
+        if ahead + interval > burst then
             accepted = false
         end
+        counters[key] = { interval, burst, ahead }
+        first_argument = first_argument + 2
     end
+    local size = #reply
     for key = first_key, #KEYS do
-        local interval = tonumber(ARGV[first_argument + (key - first_key) * 2])
-        local burst = tonumber(ARGV[first_argument + (key - first_key) * 2 + 1])
-        local ahead = arrivals[key] - now
+        local interval, burst, ahead = unpack(counters[key])
+        local wait = ahead + interval - burst
         if accepted then
-            redis.call('SET', KEYS[key], string.format('%.0f', arrivals[key]), 'PX', math.ceil(ahead / 1000) + 1)
-        else
-            ahead = ahead - interval
+            ahead, wait = ahead + interval, 0
+            call('SET', KEYS[key], string.format('%.0f', now + ahead), 'PX', math.ceil(ahead / 1000) + 1)
         end
-        reply[#reply + 1] = math.max(0, math.floor((burst - ahead) / interval))
-        reply[#reply + 1] = ahead
-        reply[#reply + 1] = math.max(0, ahead + interval - burst)
-        if accepted then
-            reply[#reply] = 0
-        end
+        reply[size + 1] = math.floor((burst - ahead) / interval)
+        reply[size + 2] = ahead
+        reply[size + 3] = wait > 0 and wait or 0
+        size = size + 3
     end
     return accepted
 end

@@ -2,11 +2,11 @@
 -- KEYS: counters. ARGV: interval of each. Reply: 1.
 
 for index = 1, #KEYS do
-    local tat = tonumber(redis.call('GET', KEYS[index]) or now) - tonumber(ARGV[index])
+    local tat = tonumber(call('GET', KEYS[index]) or now) - tonumber(ARGV[index])
     if tat > now then
-        redis.call('SET', KEYS[index], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
+        call('SET', KEYS[index], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
     else
-        redis.call('DEL', KEYS[index])
+        call('DEL', KEYS[index])
     end
 end
 return 1

@@ -11,8 +11,8 @@ local KEPT = 86400 -- seconds after its last use for which the hash is kept
 local RENEWED = 82800 -- renewed only when so few seconds are left, since that is a write
 
 local function renew(versions)
-    if redis.call('TTL', versions) < RENEWED then
-        redis.call('EXPIRE', versions, KEPT)
+    if call('TTL', versions) < RENEWED then
+        call('EXPIRE', versions, KEPT)
     end
 end
 
@@ -20,14 +20,14 @@ end
 local function is_young(versions, born)
     born = tonumber(born)
     if born > now then
-        redis.call('HSET', versions, 'born', string.format('%.0f', now))
+        call('HSET', versions, 'born', string.format('%.0f', now))
         return true
     end
     return now - born < YOUNG
 end
 
 local function make_floor(versions, floor, born)
-    redis.call('HSET', versions, 'floor', floor, 'born', string.format('%.0f', born))
+    call('HSET', versions, 'floor', floor, 'born', string.format('%.0f', born))
 end
 
 -- Marks entries of writes whose `lsn` may not be believed alone: something may be committed that has no entry, and of
@@ -58,13 +58,13 @@ end
 
 local function store_writes(versions, writing)
     if writing == '' then
-        redis.call('HDEL', versions, 'writing')
+        call('HDEL', versions, 'writing')
     else
-        redis.call('HSET', versions, 'writing', writing)
+        call('HSET', versions, 'writing', writing)
     end
 end
 
 -- Says whether one of the writes touches `field`.
 local function is_written(writing, field)
-    return string.find(writing, ' ' .. field .. ' ', 1, true) ~= nil
+    return writing ~= '' and string.find(writing, ' ' .. field .. ' ', 1, true) ~= nil
 end
