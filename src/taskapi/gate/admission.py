@@ -34,11 +34,11 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     remaining: int
     """Requests that could follow at once."""
 
-    reset_seconds: float
-    """Until the allowance is whole again."""
+    reset: int
+    """Microseconds until the allowance is whole again."""
 
-    retry_after: float
-    """Seconds until a request would be accepted; 0 for one that was."""
+    wait: int
+    """Microseconds until a request would be accepted; 0 for one that was."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -93,4 +93,4 @@ class Admission(msgspec.Struct, frozen=True, gc=False):
     @property
     def refused(self) -> tuple[Verdict, ...]:
         """The verdicts that refuse; empty if the request may go on."""
-        return tuple([verdict for verdict in self.verdicts if verdict.retry_after > 0])
+        return tuple([verdict for verdict in self.verdicts if verdict.wait > 0])

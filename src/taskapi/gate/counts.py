@@ -56,6 +56,6 @@ class Counts:
         """Count a request that a limit refused."""
         self.refused += 1
         for verdict in verdicts:
-            if verdict.retry_after > 0:
+            if verdict.wait > 0:
                 name = verdict.counter.allowance.name
                 self.refused_by[name] = self.refused_by.get(name, 0) + 1

@@ -7,7 +7,6 @@ draft-ietf-httpapi-ratelimit-headers-10: lists of structured fields (RFC 9651), 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from math import ceil
 from uuid import UUID
 
 from litestar.types import Scope
@@ -15,6 +14,7 @@ from litestar.types import Scope
 from taskapi.config import LimitSettings, is_network
 from taskapi.errors import Limited
 from taskapi.gate.admission import Allowance, Counter, Verdict
+from taskapi.gate.rates import seconds
 from taskapi.http.address import UNKNOWN, Addresses, counted
 from taskapi.http.policy import LimitClass
 from taskapi.kit.seals import Seals
@@ -94,14 +94,14 @@ def state_header(verdicts: Sequence[Verdict]) -> Header:
     if len(verdicts) == 1:  # nearly always, and with every request
         one = verdicts[0]
         name = one.counter.allowance.name.encode()
-        return b"ratelimit", b'"%b";r=%d;t=%d' % (name, one.remaining, ceil(one.reset_seconds))
-    members = (f'"{v.counter.allowance.name}";r={v.remaining};t={ceil(v.reset_seconds)}' for v in verdicts)
+        return b"ratelimit", b'"%b";r=%d;t=%d' % (name, one.remaining, seconds(one.reset))
+    members = (f'"{v.counter.allowance.name}";r={v.remaining};t={seconds(v.reset)}' for v in verdicts)
     return b"ratelimit", ", ".join(members).encode()
 
 
 def refusal(refused: Sequence[Verdict]) -> Limited:
     """Return the error that says when all of the counters have room again."""
-    return Limited("Too many requests; try again later.", retry_after=max(1, ceil(max(v.retry_after for v in refused))))
+    return Limited("Too many requests; try again later.", retry_after=max(1, seconds(max(v.wait for v in refused))))
 
 
 @lru_cache(64)  # one for all who are allowed the same, as long as they are remembered

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from taskapi.gate.admission import Allowance, Counter, Verdict
 from taskapi.gate.rates import rate
 
-MICROSECONDS = 1_000_000
 MOST_COUNTERS = 10_000
 """The one that was used longest ago is forgotten first."""
 
@@ -24,7 +23,7 @@ class LocalLimits:
         """Count a request, if every counter has room."""
         now = self._now() // 1000
         verdicts = tuple(self._look(counter, now) for counter in counters)
-        if any(verdict.retry_after > 0 for verdict in verdicts):
+        if any(verdict.wait > 0 for verdict in verdicts):
             return verdicts
         return tuple(self._take(counter, now) for counter in counters)
 
@@ -32,7 +31,7 @@ class LocalLimits:
         interval, burst = rate(self._share(counter.allowance))
         ahead = self._ahead(counter, now, burst)
         wait = max(0, ahead + interval - burst)
-        return Verdict(counter, (burst - ahead) // interval, ahead / MICROSECONDS, wait / MICROSECONDS)
+        return Verdict(counter, (burst - ahead) // interval, ahead, wait)
 
     def _take(self, counter: Counter, now: int) -> Verdict:
         interval, burst = rate(self._share(counter.allowance))
@@ -42,7 +41,7 @@ class LocalLimits:
         self._arrivals.move_to_end(key)
         if len(self._arrivals) > MOST_COUNTERS:
             self._arrivals.popitem(last=False)
-        return Verdict(counter, (burst - ahead) // interval, ahead / MICROSECONDS, 0.0)
+        return Verdict(counter, (burst - ahead) // interval, ahead, 0)
 
     def _ahead(self, counter: Counter, now: int, burst: int) -> int:
         arrival = self._arrivals.get((counter.subject, counter.allowance.name), now)

@@ -15,8 +15,6 @@ from taskapi.gate.nodes import Nodes
 from taskapi.gate.rates import rate
 from taskapi.gate.slots import slot_of
 
-MICROSECONDS = 1_000_000
-
 
 class Tally:
     """The counters of one request that lie elsewhere than its session."""
@@ -53,7 +51,7 @@ class Tally:
 def refuses(verdicts: Sequence[Verdict]) -> bool:
     """Say whether one of them does."""
     for verdict in verdicts:  # noqa: SIM110 - with every request, and a generator costs more than the look
-        if verdict.retry_after > 0:
+        if verdict.wait > 0:
             return True
     return False
 
@@ -61,12 +59,8 @@ def refuses(verdicts: Sequence[Verdict]) -> bool:
 def read_verdicts(counters: Sequence[Counter], reply: Any, at: int) -> tuple[Verdict, ...]:
     """Read what a script says of counters, from position `at` of its reply."""
     if len(counters) == 1:  # nearly always, and with every request
-        return (Verdict(counters[0], reply[at], reply[at + 1] / MICROSECONDS, reply[at + 2] / MICROSECONDS),)
-    verdicts = []
-    for counter in counters:
-        verdicts.append(Verdict(counter, reply[at], reply[at + 1] / MICROSECONDS, reply[at + 2] / MICROSECONDS))
-        at += 3
-    return tuple(verdicts)
+        return (Verdict(counters[0], *reply[at : at + 3]),)
+    return tuple(Verdict(counter, *reply[at + 3 * n : at + 3 * n + 3]) for n, counter in enumerate(counters))
 
 
 def _count_call(counters: Sequence[Counter]) -> Call:
