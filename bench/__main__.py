@@ -48,26 +48,32 @@ def main() -> None:
         require_wrk()
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             environment = stack.enter_context(running_servers(Path(folder), OTHER_CPU))
-            measurements = _prepared(stack, Path(folder), environment)
+            others = stack.enter_context(ExitStack())
+            measurements = _prepared(stack, others, Path(folder), environment)
             with Redis.from_url(environment["REDIS_URL"]) as redis:
                 rows = _measured(measurements, redis)
-                write([*rows, *_crowded(Path(folder), environment, redis)])
+                others.close()  # what idles beside a server still holds it up now and then
+                rows |= _at_half(measurements, redis, rows["list-cached"].requests_per_second / 2)
+                write([*_compared(rows), *_crowded(Path(folder), environment, redis)])
     except LoadFailed as error:
         sys.exit(f"bench: {error}")
 
 
-def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) -> list[Measurement]:
-    """Start the five applications and return what is asked of them, rows that are compared one after another."""
+def _prepared(stack: ExitStack, others: ExitStack, folder: Path, environment: Mapping[str, str]) -> list[Measurement]:
+    """Start the five applications and return what is asked of them, rows that are compared one after another.
+
+    On `stack` go ours and the bare one.
+    """
     ours = stack.enter_context(serving("bench.app:create", environment, SERVER_CPU))
-    guide = stack.enter_context(serving("bench.guide_way:create", environment, SERVER_CPU))
+    guide = others.enter_context(serving("bench.guide_way:create", environment, SERVER_CPU))
     person = shapes.join(ours, "bench@example.org", secrets.token_urlsafe(16))
     guest = shapes.join(ours, "guest@example.org", secrets.token_urlsafe(16))
     worker = shapes.join(ours, "worker@example.org", secrets.token_urlsafe(16))
     follower = shapes.join(guide, "guide@example.org", secrets.token_urlsafe(16))
     shapes.record(ours, person, folder / "recorded")
     bare = stack.enter_context(serving("bench.app:create_bare", {"RECORDED": str(folder / "recorded")}, SERVER_CPU))
-    silent = stack.enter_context(serving("bench.app:create", {**environment, **SILENT}, SERVER_CPU))
-    busy = stack.enter_context(serving("bench.app:create", environment, SERVER_CPU))
+    silent = others.enter_context(serving("bench.app:create", {**environment, **SILENT}, SERVER_CPU))
+    busy = others.enter_context(serving("bench.app:create", environment, SERVER_CPU))
     found = [
         *(Measurement(bare, shape) for shape in shapes.bare(person)),
         *(Measurement(silent, shape) for shape in shapes.silent(person)),
@@ -78,14 +84,17 @@ def _prepared(stack: ExitStack, folder: Path, environment: Mapping[str, str]) ->
     return sorted(found, key=lambda measurement: shapes.ORDER.get(measurement.shape.name, len(shapes.ORDER)))
 
 
-def _measured(measurements: list[Measurement], redis: Redis) -> list[Row]:
+def _measured(measurements: list[Measurement], redis: Redis) -> dict[str, Row]:
     rounds: dict[str, list[Row]] = {measurement.shape.name: [] for measurement in measurements}
     for number in range(ROUNDS):
         for measurement in measurements:
             rounds[measurement.shape.name].append(_round(measurement, redis, number))
         print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
-    rows = {name: median_row(name, found) for name, found in rounds.items()}
-    rows |= _at_half(measurements, redis, rows["list-cached"].requests_per_second / 2)
+    return {name: median_row(name, found) for name, found in rounds.items()}
+
+
+def _compared(rows: dict[str, Row]) -> list[Row]:
+    """Return the rows, each compared with what it stands beside."""
     for name, row in rows.items():
         bare = rows[shapes.BARE.get(name, "bare")]
         row.times_bare = round(row.cpu_microseconds_per_request / bare.cpu_microseconds_per_request, 2)
