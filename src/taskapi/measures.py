@@ -62,7 +62,11 @@ def _gate(rooms: Resources) -> Iterator[Instrument]:
         return {**counts.refused_by, **rooms.refused_attempts}
 
     yield _total("cache_stale_refused", "Answers held in memory that a write had outdated.", lambda: counts.outdated)
-    yield _total("cache_bypasses_writing", "Reads while a write of theirs was under way.", lambda: counts.writes_seen)
+    yield _total(
+        "cache_bypasses_writing",
+        "Reads while a write of theirs was under way and did not end at once.",
+        lambda: counts.writes_seen,
+    )
     yield _total("gate_trips", "Batches sent to Redis.", lambda: counts.trips)
     yield _total("gate_commands", "Commands in them.", lambda: counts.commands)
     yield _total("gate_questions", "Requests that the gate admitted or refused.", lambda: counts.questions)

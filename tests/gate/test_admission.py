@@ -1,11 +1,13 @@
 """What a request learns in its one trip, on real servers."""
 
 import asyncio
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from msgspec import structs
 
+from taskapi.gate import writes
 from taskapi.gate.admission import Admission, Allowance, Counter, Source
 from tests.gate.conftest import Start
 from tests.gate.hooks import before_writes
@@ -82,7 +84,10 @@ async def test_nothing_is_kept_or_fresh_while_a_write_is_under_way(process: Proc
     assert user.stamp is not None, "another field is not concerned"
 
 
-async def test_a_read_waits_for_a_write_of_its_process_and_is_counted_once(process: Process, ada: Somebody) -> None:
+async def test_a_read_waits_for_a_write_of_its_process_and_is_counted_once(
+    process: Process, ada: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writes, "OVER_SECONDS", 30)
     held = await process.kept(ada, b"the past")
     rare = Counter(str(ada.user_id), Allowance("rare", 3))
     question = structs.replace(ada.question(), counters=(rare,))
@@ -93,13 +98,33 @@ async def test_a_read_waits_for_a_write_of_its_process_and_is_counted_once(proce
         await process.admit(ada.question(field="user"))  # the read before it is answered too
 
     before_writes(process.rooms.database, read)
+    counts = process.gate.counts
+    before = (counts.questions, counts.outdated)
     await process.write(ada)
     admission = await reads[0]
+    assert (counts.questions - before[0], counts.outdated - before[1]) == (2, 1)
     assert admission.stamp is not None
     assert not admission.held_is_fresh
     assert [verdict.remaining for verdict in admission.verdicts] == [2]
     assert [verdict.remaining for verdict in (await process.admit(question)).verdicts] == [1]
-    assert process.gate.counts.writes_seen == 0
+    assert counts.writes_seen == 0
+
+
+async def test_no_read_waits_for_a_write_that_goes_on_for_long(
+    process: Process, ada: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps = []
+
+    async def read() -> None:
+        await asyncio.sleep(writes.OVER_SECONDS)
+        monkeypatch.setattr(writes, "asyncio", SimpleNamespace(**vars(asyncio) | {"wait": None}))  # whoever waits fails
+        stamps.append((await process.ask(ada)).stamp)
+        monkeypatch.undo()
+
+    before_writes(process.rooms.database, read)
+    await process.write(ada)
+    assert stamps == [None]
+    assert process.gate.counts.writes_seen == 1
 
 
 async def test_a_rolled_back_write_is_over_as_well(process: Process, ada: Somebody) -> None:

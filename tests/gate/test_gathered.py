@@ -1,4 +1,4 @@
-"""What cannot be stored keeps nothing else from being stored."""
+"""What cannot be stored keeps nothing that comes later from being stored."""
 
 import asyncio
 from collections.abc import Callable, Sequence

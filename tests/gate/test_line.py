@@ -73,6 +73,18 @@ async def test_those_who_come_during_a_flight_share_the_next(to_valkey: Line) ->
     assert to_valkey.counts.trips == 2
 
 
+async def test_who_asks_again_at_once_shares_the_next_flight(to_valkey: Line) -> None:
+    async def ask_twice() -> None:
+        await _echo(to_valkey, b"first")
+        await _echo(to_valkey, b"second")
+
+    asking = asyncio.create_task(ask_twice())
+    await _has_left(to_valkey, 0)
+    assert await _echo(to_valkey, b"meanwhile") == b"meanwhile"
+    await asking
+    assert to_valkey.counts.trips == 2
+
+
 async def test_a_flight_is_bounded(to_valkey: Line) -> None:
     words = [b"%d" % number for number in range(line.MOST_AT_ONCE * 2 + 1)]
     assert await asyncio.gather(*(_echo(to_valkey, word) for word in words)) == words

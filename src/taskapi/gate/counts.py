@@ -35,7 +35,7 @@ class Counts:
     """Held answers that were not fresh any more."""
 
     writes_seen: int = 0
-    """Questions that found a write of their field under way."""
+    """Questions that found a write of their field under way, also after they waited for one of their own process."""
 
     refused: int = 0
     """By the limiter."""

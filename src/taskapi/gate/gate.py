@@ -104,7 +104,7 @@ class Gate:
         return self._questions.form(question)
 
     def admit(self, form: Form, held: bytes | None = None) -> Awaitable[Admission]:
-        """Answer a question in one trip; raises Overloaded if Redis is away and PostgreSQL has no room.
+        """Answer a question in one trip, or two; raises Overloaded if Redis is away and PostgreSQL has no room.
 
         `held` is the stamp of the answer that this process holds; Redis sends a body only if that one is not fresh.
         """

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 class Gathered(ABC, Generic[Item]):
-    """A bounded list and who empties it; what cannot be stored is forgotten, and told."""
+    """A bounded list and who empties it; what cannot be stored is forgotten, together with what came with it."""
 
     def __init__(self, database: Database, most: int) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class Gathered(ABC, Generic[Item]):
             with apart():
                 async with self._database.transaction() as transaction:
                     await self._store(transaction, items)
-        except Overloaded:  # told where it was noticed
+        except Overloaded:  # too busy, or away: then others tell of it
             pass
         except Exception as error:
             logger("taskapi.gate").error("what was gathered is not stored", of=type(self).__name__, exc_info=error)

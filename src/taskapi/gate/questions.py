@@ -29,7 +29,7 @@ UNKNOWN = [0, None, None, 0, None]
 TOKENS_AT_ONCE = 256
 
 Over = Callable[[UUID, str], Awaitable[bool]]
-"""Waits for the writes of a user's field that are under way in this process, and says whether there were any."""
+"""Waits a moment for the writes of a user's field that are under way in this process, and says whether they ended."""
 
 
 class Questions:
@@ -62,8 +62,11 @@ class Questions:
         return Form(question, visitor, has_replicas=self._has_replicas)
 
     async def answer(self, form: Form, held: bytes | None) -> Admission:
-        """Return what is known after one trip, or without it; raises Overloaded."""
-        self._counts.questions += 1
+        """Return what is known after one trip, or without it; raises Overloaded.
+
+        A read that meets a write of its own process waits a moment for its end, which takes a second trip.
+        """
+        self._counts.questions += not form.is_second
         visitor = form.visitor
         try:
             line = self._nodes.line(visitor.slot)
@@ -91,9 +94,9 @@ class Questions:
             principal = await self._sessions.load(visitor, _stamp_of_session(reply, call.epoch))
         if form.question.field is None:
             return Admission(principal, verdicts)
+        if reply[2] is None and principal is not None and await self._is_over(form):
+            return await self._asked_again(form, held, verdicts)
         admission = self._admission(principal, verdicts, reply, call.epoch, held)
-        if admission.stamp is None:
-            return await self._during_a_write(form, held, admission)
         return _with_position(admission, form, reply) if self._has_replicas else admission
 
     async def count(self, counters: Sequence[Counter]) -> Admission:
@@ -115,17 +118,19 @@ class Questions:
         counts.held += is_fresh
         counts.bodies += body is not None
         counts.outdated += held is not None and not is_fresh
+        counts.writes_seen += version is None
         return Admission(principal, verdicts, None if version is None else epoch + version, is_fresh, body)
 
-    async def _during_a_write(self, form: Form, held: bytes | None, admission: Admission) -> Admission:
-        """Ask once more when the writes of this process are over: a trip costs less than a load that nobody shares."""
+    async def _is_over(self, form: Form) -> bool:
+        """Wait for what was under way here when a question was asked first; say whether it has ended."""
         question = form.question
-        if not form.is_second and await self._over(question.user_id, question.field or ""):
-            uncounted = structs.replace(question, counters=())
-            second = Form(uncounted, form.visitor, has_replicas=self._has_replicas, is_second=True)
-            return structs.replace(await self.answer(second, held), verdicts=admission.verdicts)
-        self._counts.writes_seen += 1
-        return admission
+        return not form.is_second and question.field is not None and await self._over(question.user_id, question.field)
+
+    async def _asked_again(self, form: Form, held: bytes | None, verdicts: tuple[Verdict, ...]) -> Admission:
+        """Ask once more, without being counted: a trip costs less than a load that nobody shares."""
+        uncounted = structs.replace(form.question, counters=())
+        second = Form(uncounted, form.visitor, has_replicas=self._has_replicas, is_second=True)
+        return structs.replace(await self.answer(second, held), verdicts=verdicts)
 
     async def _without_redis(self, form: Form) -> Admission:
         """Let PostgreSQL say who it is, and count in this process."""

@@ -53,8 +53,10 @@ class Write:
         self.calls: dict[UUID, Call] = {}
         """The last attempt to begin, for each user; it knows in which epoch that was."""
 
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Is done once it has ended, one way or another."""
+        loop = asyncio.get_running_loop()
+        self.started = loop.time()
+        self.over: asyncio.Future[None] = loop.create_future()
+        """Is done once it has ended; never, if nobody knows whether it was committed."""
 
     @property
     def begun(self) -> bool:

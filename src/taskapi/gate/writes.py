@@ -22,7 +22,7 @@ Buried = Callable[[UUID, Sequence[UUID]], None]
 
 
 OVER_SECONDS = 0.025
-"""How long a read waits for a write; what is committing usually takes a few milliseconds."""
+"""How old a write is at most for which a read waits, and for how long: most are over in a few milliseconds."""
 
 CONFIRM_SECONDS = 8.0
 """How long a change waits to be confirmed, in three rounds of closing the gate at most; then it is given up."""
@@ -94,11 +94,11 @@ class Writes:
                 await self._versions.end(write, NOTHING_COMMITTED)
 
     async def over(self, user_id: UUID, field: str) -> bool:
-        """Wait a moment for the writes of a user's field that are under way here; say whether there were any."""
-        writes = [write for write in self._under_way.values() if field in write.fields.get(user_id, ())]
-        if writes:
-            await asyncio.wait([write.over for write in writes], timeout=OVER_SECONDS)
-        return bool(writes)
+        """Wait a moment for the young writes of a user's field that are under way here; say whether they ended."""
+        young = asyncio.get_running_loop().time() - OVER_SECONDS
+        writes = [each for each in self._under_way.values() if each.started > young]
+        ends = [write.over for write in writes if field in write.fields.get(user_id, ())]
+        return bool(ends) and not (await asyncio.wait(ends, timeout=OVER_SECONDS))[1]
 
     async def settle(self, user_id: UUID) -> None:
         """Announce a user's rows that nobody announced yet; returns once nobody can be served what was before."""
