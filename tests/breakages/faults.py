@@ -86,7 +86,7 @@ FAULTS = (
     ),
     Fault(
         "a commit that was sent cannot be abandoned",
-        "kit/database/transaction.py",
+        "kit/tasks.py",
         "        await asyncio.shield(task)",
         "        await task",
         "tests/kit/test_transactions.py -k during_the_commit",

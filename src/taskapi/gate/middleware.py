@@ -1,7 +1,8 @@
 """The gate's HTTP side: stands in front of the router and asks everything that a request needs to know first at once.
 
-Pure ASGI. A request with a caller makes one trip, and is refused, answered from what is kept, or passed on to the
-router with its caller in the scope. Nothing kept is sent unless that very trip said that it is right.
+Pure ASGI. A request with a caller makes one trip – two, if it meets a write of this process – and is refused, answered
+from what is kept, or passed on to the router with its caller in the scope. Nothing kept is sent unless that very trip
+said that it is right.
 """
 
 from collections.abc import Awaitable, Iterator, Mapping

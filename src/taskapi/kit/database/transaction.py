@@ -7,13 +7,12 @@ cancelled caller waits.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from taskapi.errors import Error
 from taskapi.kit import outbox
 from taskapi.kit.clock import Clock
 from taskapi.kit.database import position
@@ -24,6 +23,7 @@ from taskapi.kit.database.naming import name_of
 from taskapi.kit.database.stopwatch import Stopwatch
 from taskapi.kit.database.watched import watched
 from taskapi.kit.request import request_id
+from taskapi.kit.tasks import to_the_end
 from taskapi.kit.telemetry import logger
 
 Hook = Callable[["Transaction"], Awaitable[None]]
@@ -147,11 +147,11 @@ class Unit:
 
     async def commit(self) -> None:
         """Store the events, commit, then run the hooks; a cancelled caller gets its cancellation afterwards."""
-        await _to_the_end(self._translated_commit())
+        await to_the_end(self._translated_commit())
 
     async def rollback(self) -> None:
         """Undo everything and give the connection back; a connection that cannot is closed, which undoes as well."""
-        await _to_the_end(self._rollback())
+        await to_the_end(self._rollback())
 
     async def _translated_commit(self) -> None:
         with translated(self._around.constraints):
@@ -215,25 +215,6 @@ def _changed(status: str) -> int:
     """Return how many rows a statement changed, from what the server says of it."""
     last = status.rpartition(" ")[2]
     return int(last) if last.isdigit() else 0
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for `work`, which nobody can abandon half-way: a connection would stay behind in an unknown state."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        task.add_done_callback(_tell)
-        await asyncio.wait({task})
-        raise
-
-
-def _tell(task: "asyncio.Task[None]") -> None:
-    """Tell of a failure that nobody waits for any more, unless it is one that was foreseen, and told where it arose."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None and not isinstance(error, Error):
-        context = {"message": "nobody waited for a failure", "exception": error, "future": task}
-        task.get_loop().call_exception_handler(context)
 
 
 class Around:
