@@ -10,7 +10,7 @@ import select
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 import msgspec
@@ -26,9 +26,6 @@ LINE_END = ord("\n")
 PATIENCE_SECONDS = 1.0
 """How long a flush waits for whoever reads."""
 
-Item = msgspec.Struct | bytes | threading.Event
-"""A line that is still to be encoded, one that is, or what is set once everything before it is written."""
-
 _encoder = msgspec.json.Encoder()
 
 
@@ -41,7 +38,10 @@ class LineWriter:
         self._told = told
         self._untold = 0
         self._write = _write_to(stream)
-        self._waiting: deque[Item] = deque()
+        self._waiting: deque[msgspec.Struct | msgspec.Raw] = deque()
+        """Lines that are still to be encoded, and such that are."""
+        self._flushes: deque[threading.Event] = deque()
+        """What is set once every line that came before is written."""
         self._wanted, self._at_once = threading.Event(), threading.Event()
         self._asked = self._ends = False
         self._thread = threading.Thread(target=self._run, name="log lines", daemon=True)
@@ -52,7 +52,7 @@ class LineWriter:
         if len(self._waiting) >= MOST_WAITING:
             self._drop(1)
         else:
-            self._waiting.append(line)
+            self._waiting.append(msgspec.Raw(line.removesuffix(b"\n")))
             self._wake()
 
     def take_frequent(self, line: msgspec.Struct) -> None:
@@ -69,7 +69,7 @@ class LineWriter:
         """Return when everything so far is written, or after PATIENCE_SECONDS."""
         if self._thread.is_alive():
             reached = threading.Event()
-            self._waiting.append(reached)
+            self._flushes.append(reached)
             self._wake()
             reached.wait(PATIENCE_SECONDS)
 
@@ -97,34 +97,21 @@ class LineWriter:
         self._write_waiting()
 
     def _write_waiting(self) -> None:
-        items = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        lines = [item for item in items if not isinstance(item, threading.Event)]
+        reached = [self._flushes.popleft() for _ in range(len(self._flushes))]
+        lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            self._write(b"".join(_encoded(lines)))
+            self._write(_encoder.encode_lines(lines))
         except (OSError, ValueError):
             self._drop(len(lines))
         else:
             self._tell_of_dropped()
-        for item in items:
-            if isinstance(item, threading.Event):
-                item.set()
+        for flush in reached:
+            flush.set()
 
     def _tell_of_dropped(self) -> None:
         if self._untold:
             lines, self._untold = self._untold, 0
             self._told(lines)
-
-
-def _encoded(lines: Iterable[msgspec.Struct | bytes]) -> Iterator[bytes]:
-    frequent: list[msgspec.Struct] = []
-    for line in lines:
-        if isinstance(line, bytes):
-            yield _encoder.encode_lines(frequent)
-            yield line
-            frequent = []
-        else:
-            frequent.append(line)
-    yield _encoder.encode_lines(frequent)
 
 
 def _write_to(stream: TextIO) -> Callable[[bytes], None]:
