@@ -114,12 +114,14 @@ class Questions:
     def _admission(
         self, principal: Principal | None, verdicts: tuple[Verdict, ...], reply: Any, epoch: bytes, held: bytes | None
     ) -> Admission:
-        counts, version, is_fresh, body = self._counts, reply[2], reply[3] == 1, reply[4]
-        counts.held += is_fresh
+        counts, version, body = self._counts, reply[2], reply[4]
+        if reply[3] == 1:  # nearly always
+            counts.held += 1
+            return Admission(principal, verdicts, held, True)
         counts.bodies += body is not None
-        counts.outdated += held is not None and not is_fresh
+        counts.outdated += held is not None
         counts.writes_seen += version is None
-        return Admission(principal, verdicts, None if version is None else epoch + version, is_fresh, body)
+        return Admission(principal, verdicts, None if version is None else epoch + version, body=body)
 
     async def _is_over(self, form: Form) -> bool:
         """Wait for what was under way here when a question was asked first; say whether it has ended."""

@@ -59,7 +59,7 @@ def refuses(verdicts: Sequence[Verdict]) -> bool:
 def read_verdicts(counters: Sequence[Counter], reply: Any, at: int) -> tuple[Verdict, ...]:
     """Read what a script says of counters, from position `at` of its reply."""
     if len(counters) == 1:  # nearly always, and with every request
-        return (Verdict(counters[0], *reply[at : at + 3]),)
+        return (Verdict(counters[0], reply[at], reply[at + 1], reply[at + 2]),)
     return tuple(Verdict(counter, *reply[at + 3 * n : at + 3 * n + 3]) for n, counter in enumerate(counters))
 
 
