@@ -25,9 +25,11 @@ REMEMBERED = 16_384
 class Caller:
     """Whom a token names."""
 
-    __slots__ = ("expires_at", "name", "role", "session_id", "user_id")
+    __slots__ = ("digest", "expires_at", "name", "role", "session_id", "user_id")
 
-    def __init__(self, user_id: UUID, session_id: UUID, expires_at: datetime, role: str) -> None:
+    def __init__(self, digest: bytes, user_id: UUID, session_id: UUID, expires_at: datetime, role: str) -> None:
+        self.digest = digest
+        """Of the header that named the token."""
         self.user_id = user_id
         self.session_id = session_id
         self.expires_at = expires_at
@@ -41,30 +43,23 @@ class Callers:
 
     def __init__(self, tokens: Tokens, clock: Clock) -> None:
         self._tokens = tokens
-        self._clock = clock
+        self.clock = clock
         self._known: Remembered[bytes, Caller] = Remembered(REMEMBERED)
 
     def find(self, authorization: bytes | None) -> Caller | None:
         """Return the caller of a genuine token that has not expired, else None."""
-        if authorization is None:
+        digest = digest_of(authorization or b"")
+        if not authorization or digest is None:
             return None
-        return self.remembered(authorization) or self._verified(authorization)
-
-    def remembered(self, authorization: bytes) -> Caller | None:
-        """Return the caller of a token that was verified before and has not expired, else None.
-
-        The digest makes the look-up's time tell nothing about tokens that others hold.
-        """
-        if len(authorization) > LONGEST:
-            return None
-        digest = sha256(authorization).digest()
         caller = self._known.find(digest)
-        if caller is not None and caller.expires_at <= self._clock():
+        if caller is None:
+            return self._verified(authorization, digest)
+        if caller.expires_at <= self.clock():
             self._known.forget(digest)
             return None
         return caller
 
-    def _verified(self, authorization: bytes) -> Caller | None:
+    def _verified(self, authorization: bytes, digest: bytes) -> Caller | None:
         token = bearer_token(authorization)
         if token is None:
             return None
@@ -72,6 +67,14 @@ class Callers:
             claims = self._tokens.verify(token)
         except TokenInvalid:
             return None
-        caller = Caller(claims.user_id, claims.session_id, claims.expires_at, claims.role)
-        self._known.keep(sha256(authorization).digest(), caller)
+        caller = Caller(digest, claims.user_id, claims.session_id, claims.expires_at, claims.role)
+        self._known.keep(digest, caller)
         return caller
+
+
+def digest_of(authorization: bytes) -> bytes | None:
+    """Return what a header is remembered by, None if it is too long to be looked for.
+
+    The digest makes the look-up's time tell nothing about tokens that others hold.
+    """
+    return None if len(authorization) > LONGEST else sha256(authorization).digest()

@@ -12,7 +12,7 @@ from litestar.types import HTTPScope
 
 from taskapi.errors import Invalid
 from taskapi.gate.admission import Counter, Question
-from taskapi.gate.callers import Caller
+from taskapi.gate.callers import Caller, digest_of
 from taskapi.gate.forms import Form
 from taskapi.gate.forwarding import CONDITION
 from taskapi.gate.gate import Gate
@@ -22,6 +22,7 @@ from taskapi.http.conditional import LONGEST as LONGEST_CONDITION
 from taskapi.http.conditional import not_modified
 from taskapi.http.hardening import Header
 from taskapi.http.headers import AUTHORIZATION, Headers
+from taskapi.kit.clock import Clock
 from taskapi.kit.remembered import Remembered
 
 HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
@@ -33,15 +34,17 @@ MOST = 16_384
 LONGEST = 256
 """Characters of path and query of a kind that is remembered."""
 
-Kind = tuple[Caller, str, str, str, bytes, bool]
+Kind = tuple[bytes, str, str, str, bytes, bool]
 
 
 class Inquiry:
     """What all requests of one kind ask."""
 
-    __slots__ = ("form", "key", "policy", "route")
+    __slots__ = ("expires_at", "form", "key", "policy", "route")
 
-    def __init__(self, route: Route, form: Form, policy: Header) -> None:
+    def __init__(self, route: Route, caller: Caller, form: Form, policy: Header) -> None:
+        self.expires_at = caller.expires_at
+        """From then on the caller's token is worth nothing."""
         self.route = route
         self.form = form
         self.key = form.question.body_key
@@ -53,16 +56,22 @@ class Inquiry:
 class Inquiries:
     """Works out and remembers."""
 
-    def __init__(self, gate: Gate, limits: Limits) -> None:
+    def __init__(self, gate: Gate, limits: Limits, clock: Clock) -> None:
         self._gate = gate
         self._limits = limits
+        self._clock = clock
         self._has_exemptions = limits.exempts_some_addresses
         self._usual_host = b""
         self._known: Remembered[Kind, Inquiry] = Remembered(MOST)
 
-    def remembered(self, scope: HTTPScope, headers: Headers, caller: Caller) -> Inquiry | None:
+    def remembered(self, scope: HTTPScope, headers: Headers) -> Inquiry | None:
         """Return what this request asks, if one of its kind was here before and nothing else about it matters."""
-        return self._known.find(self._kind(scope, caller)) if self._is_usual(headers) else None
+        authorization = headers.get(AUTHORIZATION)
+        digest = None if authorization is None else digest_of(authorization)
+        if digest is None or not self._is_usual(headers):
+            return None
+        inquiry = self._known.find(self._kind(scope, digest))
+        return None if inquiry is None or inquiry.expires_at <= self._clock() else inquiry
 
     def find(self, scope: HTTPScope, headers: Headers, found: Found, caller: Caller) -> Inquiry:
         """Return what this request asks, which is for the route that was found."""
@@ -74,13 +83,13 @@ class Inquiries:
         if len(scope["path"]) + len(query) <= LONGEST and (route.cache is not None or not query):
             if scope["path"] == route.template:
                 scope["path"] = route.template  # one for all who ask for the same
-            self._known.keep(self._kind(scope, caller), inquiry)
+            self._known.keep(self._kind(scope, caller.digest), inquiry)
         return inquiry
 
-    def _kind(self, scope: HTTPScope, caller: Caller) -> Kind:
+    def _kind(self, scope: HTTPScope, digest: bytes) -> Kind:
         is_exempt = self._has_exemptions and self._limits.exempts_address(scope)
         root = scope.get("root_path", "")
-        return (caller, scope["method"], root, scope["path"], scope["query_string"], is_exempt)
+        return (digest, scope["method"], root, scope["path"], scope["query_string"], is_exempt)
 
     def _made(self, scope: HTTPScope, found: Found, caller: Caller, key: str | None) -> Inquiry:
         route, item = found
@@ -94,7 +103,7 @@ class Inquiries:
             field=None if key is None else route.field(item),
             body_key=key,
         )
-        return Inquiry(route, self._gate.form(question), policy_header(counters))
+        return Inquiry(route, caller, self._gate.form(question), policy_header(counters))
 
     def _is_usual(self, headers: Headers) -> bool:
         """Say whether no header keeps the gate from answering; the router has to look at others."""

@@ -44,7 +44,7 @@ class Entrance:
         self._callers = callers
         self._limits = limits
         self._responses = responses
-        self._inquiries = Inquiries(gate, limits)
+        self._inquiries = Inquiries(gate, limits, callers.clock)
         self.served = {name: 0 for _, name in (HIT_MEMORY, HIT_REDIS, MISS, BYPASS)}
         """How many answers of routes whose answers are kept came from where."""
 
@@ -69,9 +69,7 @@ class Entrance:
         if scope["type"] != HTTP:
             return self._router(scope, receive, send)
         headers = headers_of(scope)
-        authorization = headers.get(AUTHORIZATION)
-        caller = None if authorization is None else self._callers.remembered(authorization)
-        inquiry = None if caller is None else self._inquiries.remembered(scope, headers, caller)
+        inquiry = self._inquiries.remembered(scope, headers)
         if inquiry is None:
             return self._look(scope, receive, send, headers)
         scope["path_template"] = inquiry.route.template

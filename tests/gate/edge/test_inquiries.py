@@ -1,6 +1,6 @@
 """What a request asks is remembered by its kind, and only where that takes little room."""
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,15 +8,20 @@ import pytest
 
 from taskapi.app import App
 from taskapi.config import LimitSettings
-from taskapi.gate.callers import Caller
+from taskapi.gate.callers import LONGEST as LONGEST_TOKEN_HEADER
+from taskapi.gate.callers import Caller, digest_of
 from taskapi.gate.inquiries import LONGEST, Inquiries
 from taskapi.gate.limits import Limits
 from taskapi.gate.routes import Routes
 from taskapi.http.address import Addresses
 from taskapi.http.headers import headers_of
+from taskapi.kit.clock import system_clock
 
 pytestmark = pytest.mark.anyio
 
+TOKEN = b"Bearer of.some.token"
+DIGEST = digest_of(TOKEN)
+AN_HOUR = timedelta(hours=1)
 SLASHES = "/" * LONGEST
 FILLING = b"search=" + b"x" * LONGEST
 
@@ -24,23 +29,28 @@ FILLING = b"search=" + b"x" * LONGEST
 @pytest.fixture
 def inquiries(one: App) -> Inquiries:
     """Nothing is remembered yet."""
-    return Inquiries(one.rooms.gate, Limits(LimitSettings(), Addresses(()), one.rooms.fingerprints))
+    return Inquiries(one.rooms.gate, Limits(LimitSettings(), Addresses(()), one.rooms.fingerprints), system_clock)
 
 
 def request(path: str, query: bytes = b"", method: str = "GET", **headers: bytes) -> Any:
     """Return what a server says of a request."""
-    sent = [(b"host", b"here"), *((name.replace("_", "-").encode(), value) for name, value in headers.items())]
+    sent = [
+        (b"host", b"here"),
+        (b"authorization", TOKEN),
+        *((name.replace("_", "-").encode(), value) for name, value in headers.items()),
+    ]
     return {"type": "http", "method": method, "path": path, "root_path": "", "query_string": query, "headers": sent}
 
 
-def is_remembered(one: App, inquiries: Inquiries, scope: Any, *, later: Any = None) -> bool:
+def is_remembered(one: App, inquiries: Inquiries, scope: Any, *, later: Any = None, life: timedelta = AN_HOUR) -> bool:
     """Say whether, after one request, the next one – the same, or a later one – is known."""
-    caller = Caller(uuid4(), uuid4(), datetime.now(UTC), "user")
+    assert DIGEST is not None
+    caller = Caller(DIGEST, uuid4(), uuid4(), system_clock() + life, "user")
     found = Routes(one.router).find(scope)
     assert found is not None
     made = inquiries.find(scope, headers_of(scope), found, caller)
     again = later or scope
-    known = inquiries.remembered(again, headers_of(again), caller)
+    known = inquiries.remembered(again, headers_of(again))
     assert known in {None, made}
     return known is made
 
@@ -83,9 +93,18 @@ async def test_what_is_remembered(one: App, inquiries: Inquiries, scope: Any, *,
         request("/api/tasks/"),
         request("/api/tasks", b"search=spoon"),
         request("/api/tasks", host=b"there"),
-        request("/api/tasks", authorization=b"Bearer a", Authorization=b"Bearer b") | {"root_path": "/behind"},
+        request("/api/tasks", authorization=TOKEN),
+        request("/api/tasks") | {"root_path": "/behind"},
+        request("/api/tasks") | {"headers": [(b"host", b"here"), (b"authorization", TOKEN + b"!")]},
+        request("/api/tasks")
+        | {"headers": [(b"host", b"here"), (b"authorization", b"x" * (LONGEST_TOKEN_HEADER + 1))]},
+        request("/api/tasks") | {"headers": [(b"host", b"here")]},
     ],
-    ids=["method", "path", "query", "header", "root"],
+    ids=["method", "path", "query", "header", "two tokens", "root", "other token", "no token of ours", "nobody"],
 )
 async def test_another_kind_is_looked_at_anew(one: App, inquiries: Inquiries, later: Any) -> None:
     assert not is_remembered(one, inquiries, request("/api/tasks"), later=later)
+
+
+async def test_a_token_that_expires_is_looked_at_anew(one: App, inquiries: Inquiries) -> None:
+    assert not is_remembered(one, inquiries, request("/api/tasks"), life=timedelta(0))
