@@ -114,14 +114,26 @@ async def replayed(primary: Postgres, replica: Postgres) -> None:
     await until(lambda: replica.ask("SELECT pg_last_wal_replay_lsn() >= $1", place), PATIENT)
 
 
-async def caught_up(app: App) -> None:
-    """Wait until an application has seen that its replicas have all that was written before."""
+async def caught_up(app: App) -> bytes:
+    """Wait until an application has seen that its replicas have all that was written before; give up to where."""
     place = await now_at(app)
 
     async def look() -> bool:
         return all(replica.has(place) for replica in replicas_of(app)._replicas)
 
     await until(look, PATIENT)
+    return place
+
+
+async def answering(app: App) -> bytes:
+    """Wait until they answer at once, too; give up to where: the first connection may take longer than a read waits."""
+    place = await caught_up(app)
+
+    async def look() -> bool:
+        return await read(app, place, "SELECT pg_is_in_recovery()") is True
+
+    await until(look, PATIENT)
+    return place
 
 
 async def test_a_replica_that_keeps_up_answers_nine_of_ten_misses(replica: Postgres, start: Open) -> None:
@@ -180,7 +192,7 @@ async def test_what_was_written_long_ago_is_read_on_a_replica_that_lags(replica:
     app = await start(replica)
     ada, grace = await Person(app).register(), await Person(app).register()
     path = await ada.task()
-    await caught_up(app)
+    await answering(app)
     await replica.ask("SELECT pg_wal_replay_pause()")
     await grace.task()
     before = replicas_of(app).counts.replica
@@ -219,7 +231,7 @@ async def test_a_replica_that_is_killed_is_left_out_and_taken_back(replica: Post
     assert str(replica.port).encode() not in health.body
     replica.start()
     await used_are(app, 1)
-    await caught_up(app)
+    await answering(app)
     before = replicas_of(app).counts.replica
     assert (await ada.get(path)).status == 200
     assert replicas_of(app).counts.replica == before + 1
@@ -227,7 +239,7 @@ async def test_a_replica_that_is_killed_is_left_out_and_taken_back(replica: Post
 
 async def test_a_read_that_a_replica_breaks_off_is_repeated_on_the_primary(replica: Postgres, start: Open) -> None:
     app = await start(replica)
-    reading = asyncio.create_task(read_slowly(app, await now_at(app)))
+    reading = asyncio.create_task(read_slowly(app, await answering(app)))
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(40)%' AND pid <> pg_backend_pid()"
 
     async def reads() -> bool:
@@ -242,8 +254,7 @@ async def test_a_read_that_a_replica_breaks_off_is_repeated_on_the_primary(repli
 async def test_a_replica_that_stands_still_holds_nobody_up(replica: Postgres, start: Open) -> None:
     app = await start(replica)
     ada = await Person(app).register()
-    await caught_up(app)
-    reading = asyncio.create_task(read_slowly(app, await now_at(app)))
+    reading = asyncio.create_task(read_slowly(app, await answering(app)))
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(40)%' AND pid <> pg_backend_pid()"
 
     async def reads() -> bool:
@@ -260,8 +271,7 @@ async def test_a_replica_that_stands_still_holds_nobody_up(replica: Postgres, st
 
 async def test_what_a_replica_lacks_is_asked_of_the_primary(replica: Postgres, start: Open) -> None:
     app = await start(replica)
-    past = await now_at(app)
-    await caught_up(app)
+    past = await answering(app)
     await replica.ask("SELECT pg_wal_replay_pause()")
     async with app.rooms.database.transaction() as transaction:
         await transaction.execute("CREATE TABLE added (id integer)")
