@@ -27,7 +27,7 @@ from bench.servers import running_servers
 from bench.serving import serving
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
 SERVER_CPU, OTHER_CPU = 0, 1
 SILENT = {"LOG_LEVEL": "error", "TASK_API_METRICS_PORT": "0"}
 WARM_UP_SECONDS = 20

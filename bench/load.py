@@ -22,6 +22,18 @@ request = function()
   return wrk.format("{method}", path, headers, body)
 end
 """
+FIXED = """
+local paths, prepared, n = {paths}, {{}}, {start}
+init = function(args)
+  for number, path in ipairs(paths) do prepared[number] = wrk.format("{method}", path, {headers}) end
+end
+request = function()
+  n = n + 1
+  return prepared[n % #prepared + 1]
+end
+"""
+"""Requests that never vary are written beforehand: whoever makes them shares a processor with Valkey."""
+
 PAUSE = "delay = function() return math.random(0, {longest}) end\n"
 
 
@@ -81,7 +93,8 @@ def _script(shape: Shape, start: int) -> str:
         return shape.script.format(start=start)
     keyed = 'headers["Idempotency-Key"] = "bench-" .. tostring(n)' if shape.keyed else ""
     pause = PAUSE.format(longest=round(2 * shape.pause)) if shape.pause else ""
-    return pause + SCRIPT.format(
+    varies = shape.keyed or shape.bodies or any("__N__" in path for path in shape.paths)
+    return pause + (SCRIPT if varies else FIXED).format(
         paths=_table(shape.paths),
         bodies=_table(shape.bodies),
         headers="{" + ", ".join(f'["{name}"] = [[{value}]]' for name, value in shape.headers.items()) + "}",
