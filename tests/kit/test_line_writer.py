@@ -40,7 +40,7 @@ class Pipe:
     def fill(self) -> int:
         """Write until the thread is held up with a batch of its own, and return how many lines that took."""
         size = os.fpathconf(self.reader, "PC_PIPE_BUF") * 32
-        self.writer.take(b"x" * size + b"\n")
+        self.writer.take(b"x" * size)
         eventually(lambda: not self.writer._waiting)
         return 1
 
@@ -67,7 +67,7 @@ def test_lines_that_nobody_reads_are_dropped_and_counted_and_nobody_waits(pipe: 
     pipe.fill()
     started = time.monotonic()
     for number in range(MOST_WAITING + SURPLUS):
-        pipe.writer.take(b"%d\n" % number)
+        pipe.writer.take(b"%d" % number)
     assert time.monotonic() - started < 5
     assert pipe.writer.dropped == SURPLUS
     assert pipe.told == []
@@ -80,7 +80,7 @@ def test_lines_that_come_often_leave_room_for_others(pipe: Pipe) -> None:
     for number in range(MOST_WAITING):
         pipe.writer.take_frequent(Number(number))
     assert pipe.writer.dropped == MOST_WAITING - MOST_FREQUENT
-    pipe.writer.take(b"worth more\n")
+    pipe.writer.take(b"worth more")
     assert pipe.writer.dropped == MOST_WAITING - MOST_FREQUENT
     assert pipe.read(1 + MOST_FREQUENT + 1)[-2:] == [b'{"number":%d}' % (MOST_FREQUENT - 1), b"worth more"]
 
@@ -102,7 +102,7 @@ def test_what_waits_is_written_before_the_end(pipe: Pipe) -> None:
 def test_a_reader_that_shares_a_file_which_does_not_wait_gets_everything(pipe: Pipe) -> None:
     os.set_blocking(pipe.stream.fileno(), False)
     pipe.fill()
-    pipe.writer.take(b"last\n")
+    pipe.writer.take(b"last")
     assert pipe.read(2)[-1] == b"last"
     assert pipe.writer.dropped == 0
 
@@ -112,7 +112,7 @@ def test_a_reader_that_went_away_costs_lines_and_nothing_else() -> None:
     with os.fdopen(write_end, "w") as stream:
         writer = LineWriter(stream, lambda lines: None)
         os.close(reader)
-        writer.take(b"nobody\n")
+        writer.take(b"nobody")
         writer.flush()
         assert writer.dropped == 1
         writer.close()
@@ -134,7 +134,7 @@ from taskapi.kit.line_writer import LineWriter
 name, lines = sys.argv[1], int(sys.argv[2])
 writer = LineWriter(sys.stdout, lambda _: None)
 for number in range(lines):
-    writer.take(f"{name} {number} {name * (number % 300)}\\n".encode())
+    writer.take(f"{name} {number} {name * (number % 300)}".encode())
 print("all wait to be written", file=sys.stderr, flush=True)
 writer.close()
 writer._thread.join()
@@ -171,7 +171,7 @@ def test_lines_of_processes_that_share_a_full_pipe_are_whole() -> None:
 def test_a_line_is_written_however_long_it_is(pipe: Pipe, length: int) -> None:
     expected = [b"before", b"x" * (length - 1), b"", b"after"]
     for line in expected:
-        pipe.writer.take(line + b"\n")
+        pipe.writer.take(line)
     assert pipe.read(len(expected)) == expected
 
 
@@ -181,12 +181,12 @@ from taskapi.kit.line_writer import LineWriter
 writer = LineWriter(sys.stdout, lambda _: None)
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20, unlimited[1]))
-for line in (b"the first\\n", b"the second, of which the file takes a part\\n", b"the third\\n"):
+for line in (b"the first", b"the second, of which the file takes a part", b"the third"):
     writer.take(line)
     writer.flush()
 resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-writer.take(b"the fourth\\n")
-writer.take(b"the fifth\\n")
+writer.take(b"the fourth")
+writer.take(b"the fifth")
 writer.flush()
 sys.exit(writer.dropped)
 """
@@ -213,11 +213,11 @@ def test_where_there_is_no_file_the_stream_is_written_to() -> None:
     writer = LineWriter(stream, lambda lines: None)
     with idle(writer):
         writer.take_frequent(Number(1))
-        writer.take(b"two\n")
+        writer.take(b"two")
         writer.flush()
         assert stream.getvalue() == '{"number":1}\ntwo\n'
 
 
 def _count(writer: LineWriter, name: bytes) -> None:
     for number in range(SURPLUS):
-        writer.take(b"%b %d\n" % (name, number))
+        writer.take(b"%b %d" % (name, number))

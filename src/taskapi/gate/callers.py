@@ -48,8 +48,8 @@ class Callers:
 
     def find(self, authorization: bytes | None) -> Caller | None:
         """Return the caller of a genuine token that has not expired, else None."""
-        digest = digest_of(authorization or b"")
-        if not authorization or digest is None:
+        digest = digest_of(authorization)
+        if authorization is None or digest is None:
             return None
         caller = self._known.find(digest)
         if caller is None:
@@ -72,9 +72,9 @@ class Callers:
         return caller
 
 
-def digest_of(authorization: bytes) -> bytes | None:
-    """Return what a header is remembered by, None if it is too long to be looked for.
+def digest_of(authorization: bytes | None) -> bytes | None:
+    """Return what a header is remembered by, None if there is none or it is too long to be looked for.
 
     The digest makes the look-up's time tell nothing about tokens that others hold.
     """
-    return None if len(authorization) > LONGEST else sha256(authorization).digest()
+    return None if authorization is None or len(authorization) > LONGEST else sha256(authorization).digest()

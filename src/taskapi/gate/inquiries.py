@@ -66,8 +66,7 @@ class Inquiries:
 
     def remembered(self, scope: HTTPScope, headers: Headers) -> Inquiry | None:
         """Return what this request asks, if one of its kind was here before and nothing else about it matters."""
-        authorization = headers.get(AUTHORIZATION)
-        digest = None if authorization is None else digest_of(authorization)
+        digest = digest_of(headers.get(AUTHORIZATION))
         if digest is None or not self._is_usual(headers):
             return None
         inquiry = self._known.find(self._kind(scope, digest))

@@ -138,9 +138,6 @@ class Line:
 
     def _next_batch(self) -> list[Call]:
         waiting, background = self._waiting, self._background
-        if not background and len(waiting) <= MOST_AT_ONCE:  # nearly always
-            self._waiting = deque()
-            return [*waiting]
         batch = [background.popleft() for _ in range(min(len(background), BACKGROUND_AT_ONCE))]
         self._background_bytes -= sum(call.size for call in batch)
         batch += [waiting.popleft() for _ in range(min(len(waiting), MOST_AT_ONCE))]

@@ -117,7 +117,7 @@ class Questions:
         counts, version, body = self._counts, reply[2], reply[4]
         if reply[3] == 1:  # nearly always
             counts.held += 1
-            return Admission(principal, verdicts, held, True)
+            return Admission(principal, verdicts, held, held_is_fresh=True)
         counts.bodies += body is not None
         counts.outdated += held is not None
         counts.writes_seen += version is None

@@ -48,11 +48,11 @@ class LineWriter:
         self._thread.start()
 
     def take(self, line: bytes) -> None:
-        """Write a line at once."""
+        """Write a line at once; its end is added."""
         if len(self._waiting) >= MOST_WAITING:
             self._drop(1)
         else:
-            self._waiting.append(msgspec.Raw(line.removesuffix(b"\n")))
+            self._waiting.append(msgspec.Raw(line))
             self._wake()
 
     def take_frequent(self, line: msgspec.Struct) -> None:

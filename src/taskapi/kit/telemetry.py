@@ -94,7 +94,7 @@ class Lines(logging.Handler):
         except Exception:
             self.handleError(record)
         else:
-            self.writer.take(text.encode("utf-8", "backslashreplace") + b"\n")
+            self.writer.take(text.encode("utf-8", "backslashreplace"))
 
     def flush(self) -> None:
         """Return when everything so far is written, or nobody reads."""
