@@ -81,10 +81,10 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._fail("closed" if exc is None else type(exc).__name__)
 
-    def ask(self) -> None:
-        """Send the next request."""
+    def ask(self, interval: int) -> None:
+        """Send the request of an interval; of neighbours one in ten asks for a task, so that these come evenly too."""
         assert self._transport is not None
-        is_task = (self._number + self._asked) % (LISTS_PER_TASK + 1) == 0 if self._asked > 1 else self._asked == 1
+        is_task = (self._number + interval) % (LISTS_PER_TASK + 1) == 0 if self._asked > 1 else self._asked == 1
         self._asked += 1
         self.sent = time.monotonic()
         self._transport.write(self._asks[is_task])
@@ -157,15 +157,15 @@ class Client:
     def _take_turn(self, number: int, interval: int) -> None:
         connection = self._connections[number]
         if number % self._plan.opening == interval:
-            opening = asyncio.create_task(self._open(connection))
+            opening = asyncio.create_task(self._open(connection, interval))
             self._openings.add(opening)
             opening.add_done_callback(self._openings.discard)
         elif connection.sent:
             connection.give_up_after(self._plan.patience)
         elif connection.is_open:
-            connection.ask()
+            connection.ask(interval)
 
-    async def _open(self, connection: Connection) -> None:
+    async def _open(self, connection: Connection, interval: int) -> None:
         loop, plan = asyncio.get_running_loop(), self._plan
         opening = loop.create_connection(lambda: connection, plan.host, plan.port, local_addr=(plan.source, 0))
         try:
@@ -174,7 +174,7 @@ class Client:
             self._notes.errors[f"not connected: {type(error).__name__}"] += 1
         else:
             if connection.is_open:
-                connection.ask()
+                connection.ask(interval)
 
     async def _finish(self) -> None:
         await asyncio.sleep(max(0, self._plan.end - time.monotonic()))

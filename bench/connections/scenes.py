@@ -17,6 +17,9 @@ from tests.deploy.balancer import balancing
 from tests.system.launch import Launched
 
 HOST = "127.0.0.1"
+OPENING = 12
+"""Intervals over which people come: of each who is new, a session, a list and a task have to be loaded."""
+
 BARE_OPENING = 3
 MEMORY = "128"
 """MiB of kept answers in each instance: two answers for each of 15,000 people, of whom any instance meets all."""
@@ -30,16 +33,14 @@ class Scene(NamedTuple):
     name: str
     instances: int
     balanced: bool
-    opening: int
-    """Intervals over which people come: of each who is new, a session, a list and a task have to be loaded."""
 
 
 SCENES = {
     scene.name: scene
     for scene in (
-        Scene("three", 3, balanced=True, opening=6),
-        Scene("one", 1, balanced=True, opening=12),
-        Scene("alone", 1, balanced=False, opening=12),
+        Scene("three", 3, balanced=True),
+        Scene("one", 1, balanced=True),
+        Scene("alone", 1, balanced=False),
     )
 }
 
