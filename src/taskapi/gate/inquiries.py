@@ -28,8 +28,10 @@ from taskapi.kit.remembered import Remembered
 HOST = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What the router takes for the name of a host."""
 
-MOST = 16_384
-"""Inquiries that were used last."""
+LEAST = 16_384
+BYTES_OF_ANSWERS = 4096
+"""The inquiries that were used last are remembered: one for so many bytes of answers that this process may keep, and no
+fewer than the least. To make one anew is half as much work as all the rest of a request that memory answers."""
 
 LONGEST = 256
 """Characters of path and query of a kind that is remembered."""
@@ -56,13 +58,14 @@ class Inquiry:
 class Inquiries:
     """Works out and remembers."""
 
-    def __init__(self, gate: Gate, limits: Limits, clock: Clock) -> None:
+    def __init__(self, gate: Gate, limits: Limits, clock: Clock, capacity: int = 0) -> None:
+        """`capacity`: bytes of answers that this process may keep."""
         self._gate = gate
         self._limits = limits
         self._clock = clock
         self._has_exemptions = limits.exempts_some_addresses
         self._usual_host = b""
-        self._known: Remembered[Kind, Inquiry] = Remembered(MOST)
+        self._known: Remembered[Kind, Inquiry] = Remembered(max(LEAST, capacity // BYTES_OF_ANSWERS))
 
     def remembered(self, scope: HTTPScope, headers: Headers) -> Inquiry | None:
         """Return what this request asks, if one of its kind was here before and nothing else about it matters."""

@@ -24,6 +24,11 @@ class Memory:
         self._answers: OrderedDict[str, Prepared] = OrderedDict()
 
     @property
+    def capacity(self) -> int:
+        """Bytes that may be taken."""
+        return self._largest
+
+    @property
     def used(self) -> int:
         """Bytes that are taken, as far as they can be known."""
         return self._used

@@ -44,7 +44,7 @@ class Entrance:
         self._callers = callers
         self._limits = limits
         self._responses = responses
-        self._inquiries = Inquiries(gate, limits, callers.clock)
+        self._inquiries = Inquiries(gate, limits, callers.clock, responses.capacity)
         self.served = {name: 0 for _, name in (HIT_MEMORY, HIT_REDIS, MISS, BYPASS)}
         """How many answers of routes whose answers are kept came from where."""
 

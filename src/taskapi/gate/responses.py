@@ -50,6 +50,11 @@ class Responses:
         self._clock = clock
 
     @property
+    def capacity(self) -> int:
+        """Bytes of answers that this process may keep."""
+        return self._memory.capacity
+
+    @property
     def memory_used(self) -> int:
         """Bytes of answers in this process."""
         return self._memory.used

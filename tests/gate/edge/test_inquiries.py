@@ -10,7 +10,7 @@ from taskapi.app import App
 from taskapi.config import LimitSettings
 from taskapi.gate.callers import LONGEST as LONGEST_TOKEN_HEADER
 from taskapi.gate.callers import Caller, digest_of
-from taskapi.gate.inquiries import LONGEST, Inquiries
+from taskapi.gate.inquiries import BYTES_OF_ANSWERS, LONGEST, Inquiries
 from taskapi.gate.limits import Limits
 from taskapi.gate.routes import Routes
 from taskapi.http.address import Addresses
@@ -108,3 +108,15 @@ async def test_another_kind_is_looked_at_anew(one: App, inquiries: Inquiries, la
 
 async def test_a_token_that_expires_is_looked_at_anew(one: App, inquiries: Inquiries) -> None:
     assert not is_remembered(one, inquiries, request("/api/tasks"), life=timedelta(0))
+
+
+@pytest.mark.parametrize(("capacity", "expected"), [(0, [False, True, True]), (3 * BYTES_OF_ANSWERS, [True] * 3)])
+async def test_as_many_are_remembered_as_answers_may_be_kept_and_never_fewer_than_the_least(
+    one: App, monkeypatch: pytest.MonkeyPatch, capacity: int, expected: list[bool]
+) -> None:
+    monkeypatch.setattr("taskapi.gate.inquiries.LEAST", 2)
+    limits = Limits(LimitSettings(), Addresses(()), one.rooms.fingerprints)
+    inquiries = Inquiries(one.rooms.gate, limits, system_clock, capacity)
+    asked = [request(f"/api/tasks/{uuid4()}") for _ in range(3)]
+    assert all(is_remembered(one, inquiries, scope) for scope in asked)
+    assert [inquiries.remembered(scope, headers_of(scope)) is not None for scope in asked] == expected
