@@ -1,29 +1,33 @@
 """One load process: `python -m bench.connections.client PLAN OUTCOME`, two files.
 
 It holds its connections open and gives each its turn once in every interval. A connection whose answer is still
-under way misses its turn: nobody asks twice at a time.
+under way misses its turn: nobody asks twice at a time. It shares the processors with what it measures, so there is
+nothing between it and the system: an event loop cost as much again.
 """
 
-import asyncio
 import gc
 import re
 import resource
+import select
+import socket
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import cast
 
 import msgspec
-import uvloop
 
 from bench.connections.plan import Outcome, Plan
 
 DETAIL = re.compile(rb'"detail": ?"([^"]*)"')
-LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
+"""As nginx writes it, and as the instances do."""
+GOOD = b"HTTP/1.1 200 "
 ASK = "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nUser-Agent: bench\r\n\r\n"
 LIST = "/api/tasks"
 LISTS_PER_TASK = 9
+MOST_BYTES = 65_536
+"""Taken from a connection at once."""
 TICK = 0.01
 """Seconds between two looks at whether all is answered."""
 
@@ -49,70 +53,103 @@ class Notes:
             self.latencies[number].append(time.monotonic() - sent)
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """One person's; asks for a list nine times and for a task once, after one of each while it does not count."""
 
-    __slots__ = ("_answer", "_asked", "_asks", "_expected", "_notes", "_number", "_transport", "_whole", "sent")
+    __slots__ = ("_answer", "_asked", "_asks", "_expected", "_is_opening", "_notes", "_number", "_socket", "sent")
 
     def __init__(self, notes: Notes, plan: Plan, number: int) -> None:
         token, task = plan.people[number]
         self.sent = 0.0
-        """When the request was that is not answered yet; zero if there is none."""
+        """When the request was that is not answered yet, or when the opening began; zero if there is none."""
         self._asks = [ASK.format(path=path, host=plan.host, token=token).encode() for path in (LIST, task)]
         self._expected = task.rpartition("/")[2].encode()
         self._number = number
         self._asked = 0
         self._notes = notes
         self._answer = b""
-        self._whole = 0
-        self._transport: asyncio.Transport | None = None
+        self._is_opening = False
+        self._socket: socket.socket | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be used."""
-        return self._transport is not None
+        """Whether it can be used, or will be."""
+        return self._socket is not None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep it."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's class is none of asyncio's
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note that somebody closed it who should not have."""
-        if self._transport is not None:
-            self._fail("closed" if exc is None else type(exc).__name__)
+    def open(self, plan: Plan, poll: select.epoll) -> int | None:
+        """Begin to open it; returns its descriptor, None if that is not possible."""
+        self._socket = socket.socket()
+        self._socket.setblocking(False)
+        self._is_opening, self.sent = True, time.monotonic()
+        poll.register(self._socket, select.EPOLLOUT | select.EPOLLONESHOT)
+        try:
+            self._socket.bind((plan.source, 0))
+            self._socket.connect((plan.host, plan.port))
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._fail(f"not connected: {type(error).__name__}")
+            return None
+        return self._socket.fileno()
 
     def ask(self, interval: int) -> None:
         """Send the request of an interval; of neighbours one in ten asks for a task, so that these come evenly too."""
-        assert self._transport is not None
+        assert self._socket is not None
         is_task = (self._number + interval) % (LISTS_PER_TASK + 1) == 0 if self._asked > 1 else self._asked == 1
         self._asked += 1
+        asked = self._asks[is_task]
         self.sent = time.monotonic()
-        self._transport.write(self._asks[is_task])
+        try:
+            if self._socket.send(asked) < len(asked):
+                self._fail("a request that does not fit")
+        except OSError as error:
+            self._fail(type(error).__name__)
 
     def give_up_after(self, patience: float) -> None:
         """Note that there was no answer for too long."""
         if self.sent and time.monotonic() - self.sent > patience:
-            self._fail("no answer in time")
+            self._fail("not connected in time" if self._is_opening else "no answer in time")
 
-    def data_received(self, data: bytes) -> None:
-        """Take a part of the answer."""
-        self._answer += data
-        if not self._whole:
-            head = self._answer.find(b"\r\n\r\n")
-            if head < 0:
-                return
-            length = LENGTH.search(self._answer, 0, head)
-            if length is None:
-                self._fail("an answer without a length")
-                return
-            self._whole = head + 4 + int(length[1])
-        if len(self._answer) >= self._whole:
-            self._take()
+    def take(self, poll: select.epoll) -> None:
+        """Take what has come: the connection itself, or a part of an answer."""
+        if self._socket is None:
+            return
+        if self._is_opening:
+            self._take_connection(self._socket, poll)
+            return
+        try:
+            part = self._socket.recv(MOST_BYTES)
+        except OSError as error:
+            self._fail(type(error).__name__)
+            return
+        if not part:
+            self._fail("closed")
+            return
+        answer = self._answer = self._answer + part if self._answer else part
+        head = answer.find(b"\r\n\r\n")
+        if head > 0 and len(answer) >= head + 4 + self._length(answer, head):
+            self._judge(answer)
 
-    def _take(self) -> None:
-        sent, answer = self.sent, self._answer
-        self.sent, self._answer, self._whole = 0.0, b"", 0
-        if answer[9:12] != b"200":
+    def _take_connection(self, opened: socket.socket, poll: select.epoll) -> None:
+        error = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self._fail(f"not connected: {type(OSError(error, None)).__name__}")
+            return
+        self._is_opening = False
+        poll.modify(opened, select.EPOLLIN)
+        self.ask(0)
+
+    def _length(self, answer: bytes, head: int) -> int:
+        for name in LENGTHS:
+            at = answer.find(name, 0, head)
+            if at >= 0:
+                return int(answer[at + len(name) : answer.index(b"\r", at + len(name))])
+        self._fail("an answer without a length")
+        return MOST_BYTES
+
+    def _judge(self, answer: bytes) -> None:
+        sent, self.sent, self._answer = self.sent, 0.0, b""
+        if not answer.startswith(GOOD):
             detail = DETAIL.search(answer)
             words = (answer[9:12], *(detail.groups() if detail else ()))
             self._notes.errors["status " + b": ".join(words).decode()] += 1
@@ -127,9 +164,9 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close it without a word."""
-        transport, self._transport, self.sent = self._transport, None, 0.0
-        if transport is not None:
-            transport.abort()
+        closed, self._socket, self.sent = self._socket, None, 0.0
+        if closed is not None:
+            closed.close()
 
 
 class Client:
@@ -139,47 +176,47 @@ class Client:
         self._plan = plan
         self._notes = Notes(plan)
         self._connections = [Connection(self._notes, plan, number) for number in range(len(plan.people))]
-        self._openings: set[asyncio.Task[None]] = set()
+        self._poll = select.epoll()
+        self._opened: dict[int, Connection] = {}
+        """By their descriptors."""
 
-    async def run(self) -> Outcome:
+    def run(self) -> Outcome:
         """Go by the plan."""
         plan, count = self._plan, len(self._connections)
         for turn in range(round((plan.end - plan.begin) / plan.interval) * count):
             due = plan.begin + turn * plan.interval / count
-            if (left := due - time.monotonic()) > 0:
-                await asyncio.sleep(left)
+            self._listen(due)
             if self._notes.round_at(due) is not None:
                 self._notes.lateness.append(time.monotonic() - due)
             self._take_turn(turn % count, turn // count)
-        await self._finish()
+        self._finish()
         return self._outcome()
+
+    def _listen(self, until: float) -> None:
+        """Take what comes before a moment; look once if it has passed."""
+        left = until - time.monotonic()
+        while True:
+            for descriptor, _ in self._poll.poll(max(0.0, left)):
+                self._opened[descriptor].take(self._poll)
+            left = until - time.monotonic()
+            if left <= 0:
+                return
 
     def _take_turn(self, number: int, interval: int) -> None:
         connection = self._connections[number]
         if number % self._plan.opening == interval:
-            opening = asyncio.create_task(self._open(connection, interval))
-            self._openings.add(opening)
-            opening.add_done_callback(self._openings.discard)
+            descriptor = connection.open(self._plan, self._poll)
+            if descriptor is not None:
+                self._opened[descriptor] = connection
         elif connection.sent:
             connection.give_up_after(self._plan.patience)
         elif connection.is_open:
             connection.ask(interval)
 
-    async def _open(self, connection: Connection, interval: int) -> None:
-        loop, plan = asyncio.get_running_loop(), self._plan
-        opening = loop.create_connection(lambda: connection, plan.host, plan.port, local_addr=(plan.source, 0))
-        try:
-            await asyncio.wait_for(opening, plan.patience)
-        except (OSError, TimeoutError) as error:
-            self._notes.errors[f"not connected: {type(error).__name__}"] += 1
-        else:
-            if connection.is_open:
-                connection.ask(interval)
-
-    async def _finish(self) -> None:
-        await asyncio.sleep(max(0, self._plan.end - time.monotonic()))
+    def _finish(self) -> None:
+        self._listen(self._plan.end)
         while any(connection.sent for connection in self._connections):
-            await asyncio.sleep(TICK)
+            self._listen(time.monotonic() + TICK)
             for connection in self._connections:
                 connection.give_up_after(self._plan.patience)
 
@@ -198,7 +235,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     gc.disable()  # nothing here goes in circles, and a pause would be taken for one of the server
     plan = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=Plan)
-    outcome = uvloop.run(Client(plan).run())
+    outcome = Client(plan).run()
     Path(sys.argv[2]).write_bytes(msgspec.msgpack.encode(outcome))
 
 
