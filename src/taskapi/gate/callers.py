@@ -1,12 +1,13 @@
-"""Who a token names: its signature is verified once, and remembered by the token's digest.
+"""Who a token names: its signature is verified once, and remembered by the header that brought it.
 
-A token that was found wrong is never remembered, and a right one only as long as it is valid and this process knows the
-secret that signed it – secrets are read when a process starts, so a withdrawn one is gone together with all that was
-remembered. Whether the session still lives is not said here.
+To look one up tells nothing about those of others: a table compares keyed hashes of 64 bits (SipHash, with a key that
+each process draws when it starts) and looks at the texts only where these are equal. A token that was found wrong is
+never remembered, and a right one only as long as it is valid and this process knows the secret that signed it – secrets
+are read when a process starts, so a withdrawn one is gone together with all that was remembered. Whether the session
+still lives is not said here.
 """
 
 from datetime import datetime
-from hashlib import sha256
 from sys import intern
 from uuid import UUID
 
@@ -25,11 +26,11 @@ REMEMBERED = 16_384
 class Caller:
     """Whom a token names."""
 
-    __slots__ = ("digest", "expires_at", "name", "role", "session_id", "user_id")
+    __slots__ = ("expires_at", "header", "name", "role", "session_id", "user_id")
 
-    def __init__(self, digest: bytes, user_id: UUID, session_id: UUID, expires_at: datetime, role: str) -> None:
-        self.digest = digest
-        """Of the header that named the token."""
+    def __init__(self, header: bytes, user_id: UUID, session_id: UUID, expires_at: datetime, role: str) -> None:
+        self.header = header
+        """What brought the token."""
         self.user_id = user_id
         self.session_id = session_id
         self.expires_at = expires_at
@@ -48,18 +49,17 @@ class Callers:
 
     def find(self, authorization: bytes | None) -> Caller | None:
         """Return the caller of a genuine token that has not expired, else None."""
-        digest = digest_of(authorization)
-        if authorization is None or digest is None:
+        if authorization is None or len(authorization) > LONGEST:
             return None
-        caller = self._known.find(digest)
+        caller = self._known.find(authorization)
         if caller is None:
-            return self._verified(authorization, digest)
+            return self._verified(authorization)
         if caller.expires_at <= self.clock():
-            self._known.forget(digest)
+            self._known.forget(authorization)
             return None
         return caller
 
-    def _verified(self, authorization: bytes, digest: bytes) -> Caller | None:
+    def _verified(self, authorization: bytes) -> Caller | None:
         token = bearer_token(authorization)
         if token is None:
             return None
@@ -67,14 +67,6 @@ class Callers:
             claims = self._tokens.verify(token)
         except TokenInvalid:
             return None
-        caller = Caller(digest, claims.user_id, claims.session_id, claims.expires_at, claims.role)
-        self._known.keep(digest, caller)
+        caller = Caller(authorization, claims.user_id, claims.session_id, claims.expires_at, claims.role)
+        self._known.keep(authorization, caller)
         return caller
-
-
-def digest_of(authorization: bytes | None) -> bytes | None:
-    """Return what a header is remembered by, None if there is none or it is too long to be looked for.
-
-    The digest makes the look-up's time tell nothing about tokens that others hold.
-    """
-    return None if authorization is None or len(authorization) > LONGEST else sha256(authorization).digest()

@@ -20,7 +20,7 @@ ARGUMENTS = 5
 
 BETWEEN = b"\r\n$12\r\n"
 NOTHING_HELD = b"\r\n$0\r\n\r\n"
-HELD = b"\r\n$24\r\n%b\r\n"
+HELD, END = b"\r\n$24\r\n", b"\r\n"
 
 
 class Form:
@@ -51,8 +51,9 @@ class Form:
 
     def write(self, epoch: bytes, floor: bytes, held: bytes | None) -> bytes:
         """Return the filled-in form; epoch and floor have 12 bytes, the stamp of what is held has both."""
-        middle = NOTHING_HELD if held is None else HELD % held
-        return b"".join((self._head, epoch, BETWEEN, floor, middle, self._tail))
+        if held is None:
+            return b"".join((self._head, epoch, BETWEEN, floor, NOTHING_HELD, self._tail))
+        return b"".join((self._head, epoch, BETWEEN, floor, HELD, held, END, self._tail))
 
 
 class AdmitCall(Call):

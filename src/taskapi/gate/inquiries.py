@@ -12,7 +12,7 @@ from litestar.types import HTTPScope
 
 from taskapi.errors import Invalid
 from taskapi.gate.admission import Counter, Question
-from taskapi.gate.callers import Caller, digest_of
+from taskapi.gate.callers import Caller
 from taskapi.gate.forms import Form
 from taskapi.gate.forwarding import CONDITION
 from taskapi.gate.gate import Gate
@@ -69,10 +69,10 @@ class Inquiries:
 
     def remembered(self, scope: HTTPScope, headers: Headers) -> Inquiry | None:
         """Return what this request asks, if one of its kind was here before and nothing else about it matters."""
-        digest = digest_of(headers.get(AUTHORIZATION))
-        if digest is None or not self._is_usual(headers):
+        authorization = headers.get(AUTHORIZATION)
+        if authorization is None or not self._is_usual(headers):
             return None
-        inquiry = self._known.find(self._kind(scope, digest))
+        inquiry = self._known.find(self._kind(scope, authorization))
         return None if inquiry is None or inquiry.expires_at <= self._clock() else inquiry
 
     def find(self, scope: HTTPScope, headers: Headers, found: Found, caller: Caller) -> Inquiry:
@@ -85,13 +85,13 @@ class Inquiries:
         if len(scope["path"]) + len(query) <= LONGEST and (route.cache is not None or not query):
             if scope["path"] == route.template:
                 scope["path"] = route.template  # one for all who ask for the same
-            self._known.keep(self._kind(scope, caller.digest), inquiry)
+            self._known.keep(self._kind(scope, caller.header), inquiry)
         return inquiry
 
-    def _kind(self, scope: HTTPScope, digest: bytes) -> Kind:
+    def _kind(self, scope: HTTPScope, authorization: bytes) -> Kind:
         is_exempt = self._has_exemptions and self._limits.exempts_address(scope)
         root = scope.get("root_path", "")
-        return (digest, scope["method"], root, scope["path"], scope["query_string"], is_exempt)
+        return (authorization, scope["method"], root, scope["path"], scope["query_string"], is_exempt)
 
     def _made(self, scope: HTTPScope, found: Found, caller: Caller, key: str | None) -> Inquiry:
         route, item = found

@@ -92,16 +92,17 @@ def policy_header(counters: Sequence[Counter]) -> Header:
 def state_header(verdicts: Sequence[Verdict]) -> Header:
     """Return what is left: `r` requests at once, and `t` seconds until everything is."""
     if len(verdicts) == 1:  # nearly always, and with every request
-        one = verdicts[0]
-        name = one.counter.allowance.name.encode()
-        return b"ratelimit", b'"%b";r=%d;t=%d' % (name, one.remaining, seconds(one.reset))
-    members = (f'"{v.counter.allowance.name}";r={v.remaining};t={seconds(v.reset)}' for v in verdicts)
-    return b"ratelimit", ", ".join(members).encode()
+        return b"ratelimit", _state(verdicts[0]).encode()
+    return b"ratelimit", ", ".join(map(_state, verdicts)).encode()
 
 
 def refusal(refused: Sequence[Verdict]) -> Limited:
     """Return the error that says when all of the counters have room again."""
     return Limited("Too many requests; try again later.", retry_after=max(1, seconds(max(v.wait for v in refused))))
+
+
+def _state(verdict: Verdict) -> str:
+    return f'"{verdict.counter.allowance.name}";r={verdict.remaining};t={seconds(verdict.reset)}'
 
 
 @lru_cache(64)  # one for all who are allowed the same, as long as they are remembered

@@ -138,9 +138,12 @@ class Line:
 
     def _next_batch(self) -> list[Call]:
         waiting, background = self._waiting, self._background
-        batch = [background.popleft() for _ in range(min(len(background), BACKGROUND_AT_ONCE))]
-        self._background_bytes -= sum(call.size for call in batch)
-        batch += [waiting.popleft() for _ in range(min(len(waiting), MOST_AT_ONCE))]
+        batch: list[Call] = []
+        if background:
+            batch = [background.popleft() for _ in range(min(len(background), BACKGROUND_AT_ONCE))]
+            self._background_bytes -= sum(call.size for call in batch)
+        while waiting and len(batch) < MOST_AT_ONCE:
+            batch.append(waiting.popleft())
         return batch
 
     def _fly(self, connection: Connection, batch: list[Call]) -> None:

@@ -5,7 +5,14 @@ import re
 from taskapi.kit import request
 
 ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._~-]{1,64}")
-"""A caller's own request id is taken over only if it can do no harm in a log line, or in a comment of SQL."""
+LONGEST_ID = 64
+
+
+def is_acceptable(request_id: bytes) -> bool:
+    """Say whether a caller's own request id can do no harm in a log line, or in a comment of SQL."""
+    if request_id.isalnum():  # nearly always; of bytes that means ASCII
+        return len(request_id) <= LONGEST_ID
+    return ACCEPTABLE_ID.fullmatch(request_id) is not None
 
 
 def request_id() -> str:

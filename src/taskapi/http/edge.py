@@ -7,19 +7,19 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from taskapi.config import ServerSettings
 from taskapi.http import problems
-from taskapi.http.context import ACCEPTABLE_ID
+from taskapi.http.context import is_acceptable
 from taskapi.http.deadlines import Deadlines
 from taskapi.http.hardening import harden
 from taskapi.http.headers import HTTP, headers_of
 from taskapi.http.traces import begun
 from taskapi.kit import tracing
+from taskapi.kit.clock import system_clock
 from taskapi.kit.metrics import Distribution, Exemplar, Series
 from taskapi.kit.request import request_id
 from taskapi.kit.telemetry import FrequentLog, Line, logger
@@ -28,7 +28,7 @@ from taskapi.kit.tracing import Trace
 ALWAYS_ADMITTED = "/api/health"
 """Probes are answered however busy the server is."""
 
-REQUEST_ID = "%032x"
+REQUEST_ID_BYTES = 16
 """A request id is 128 bits that do not repeat; it names and guards nothing, so they need not be unpredictable."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -203,7 +203,7 @@ def _line(kind: Kind, answer: Outgoing, seconds: float, trace: Trace | None) -> 
         status=answer.status,
         milliseconds=int(seconds * 100_000) / 100,
         request_id=answer.request_id,
-        timestamp=datetime.now(UTC),
+        timestamp=system_clock(),
     )
     if trace is not None:
         line.trace_id, line.span_id = trace.trace_id, trace.span_id
@@ -217,6 +217,6 @@ def _label_of(method: str) -> str:
 def _chosen_id(scope: Scope) -> str:
     headers = headers_of(scope)
     given = headers.get(b"x-request-id")
-    if given is not None and ACCEPTABLE_ID.fullmatch(given) and not headers.repeats(b"x-request-id"):
+    if given is not None and is_acceptable(given) and not headers.repeats(b"x-request-id"):
         return given.decode()
-    return REQUEST_ID % random.getrandbits(128)
+    return random.getrandbits(128).to_bytes(REQUEST_ID_BYTES).hex()

@@ -1,7 +1,7 @@
 """The time of day, so that nothing else asks the machine for it and tests can set it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import time_ns
 
@@ -12,6 +12,9 @@ TIMER_SECONDS = 0.001
 """What a timer of the event loop can tell apart; a shorter one does not wait at all."""
 
 
+MILLISECONDS = tuple(timedelta(milliseconds=number) for number in range(1000))
+
+
 def system_clock() -> datetime:
     """Return the machine's time in UTC, cut to milliseconds (what the API shows and UUIDv7 holds)."""
     return _at(time_ns() // 1_000_000)
@@ -19,4 +22,10 @@ def system_clock() -> datetime:
 
 @lru_cache(1)  # a busy process asks many times a millisecond
 def _at(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)  # exact: it rounds to the nearest microsecond
+    second, rest = divmod(milliseconds, 1000)
+    return _second(second) + MILLISECONDS[rest]
+
+
+@lru_cache(1)  # to take a date apart costs more than all else here
+def _second(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
