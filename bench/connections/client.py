@@ -41,16 +41,11 @@ class Notes:
         self.lateness: list[float] = []
         self._plan = plan
 
-    def round_at(self, moment: float) -> int | None:
-        """Return the number of the round, None before the first."""
-        since = moment - self._plan.measured_from
-        return min(int(since / self._plan.interval), self._plan.rounds - 1) if since >= 0 else None
-
     def answered(self, sent: float) -> None:
-        """Note a good answer."""
-        number = self.round_at(sent)
-        if number is not None:
-            self.latencies[number].append(time.monotonic() - sent)
+        """Note a good answer to a request of the rounds."""
+        now, since = time.monotonic(), sent - self._plan.measured_from
+        if since >= 0:
+            self.latencies[min(int(since / self._plan.interval), self._plan.rounds - 1)].append(now - sent)
 
 
 class Connection:
@@ -128,7 +123,7 @@ class Connection:
         answer = self._answer = self._answer + part if self._answer else part
         head = answer.find(b"\r\n\r\n")
         if head > 0 and len(answer) >= head + 4 + self._length(answer, head):
-            self._judge(answer)
+            self._judge(answer, head)
 
     def _take_connection(self, opened: socket.socket, poll: select.epoll) -> None:
         error = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -147,13 +142,13 @@ class Connection:
         self._fail("an answer without a length")
         return MOST_BYTES
 
-    def _judge(self, answer: bytes) -> None:
+    def _judge(self, answer: bytes, head: int) -> None:
         sent, self.sent, self._answer = self.sent, 0.0, b""
         if not answer.startswith(GOOD):
             detail = DETAIL.search(answer)
             words = (answer[9:12], *(detail.groups() if detail else ()))
             self._notes.errors["status " + b": ".join(words).decode()] += 1
-        elif self._expected not in answer:
+        elif answer.find(self._expected, head) < 0:
             self._notes.errors["somebody else's answer"] += 1
         else:
             self._notes.answered(sent)
@@ -183,10 +178,11 @@ class Client:
     def run(self) -> Outcome:
         """Go by the plan."""
         plan, count = self._plan, len(self._connections)
+        first = (plan.opening + plan.warming) * count
         for turn in range(round((plan.end - plan.begin) / plan.interval) * count):
             due = plan.begin + turn * plan.interval / count
             self._listen(due)
-            if self._notes.round_at(due) is not None:
+            if turn >= first:
                 self._notes.lateness.append(time.monotonic() - due)
             self._take_turn(turn % count, turn // count)
         self._finish()
