@@ -29,6 +29,7 @@ def plan(folder: Path) -> Plan:
             "log": str(folder / "log"),
             "identity": {},
             "stops": [[signal.SIGTERM, 0.2], [signal.SIGKILL, 5]],
+            "environment": {},
         }
 
     return plan
@@ -40,7 +41,7 @@ def guardian(*plans: dict[str, Any], scratch: Path | None = None) -> subprocess.
         [sys.executable, "-m", GUARDIAN], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
-    order: dict[str, Any] = {"servers": plans, "environment": {}, "scratch": scratch and str(scratch)}
+    order: dict[str, Any] = {"servers": plans, "scratch": scratch and str(scratch)}
     process.stdin.write(json.dumps(order) + "\n")
     process.stdin.flush()
     return process

@@ -14,9 +14,8 @@ from msgspec import Struct
 
 from taskapi.kit.embedded.failures import StartFailed
 
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=512"}
-"""All that a server is told of the world. A script of Valkey's frees more pieces of one size than the 7 that a thread
-keeps at hand by default; to look for others took an eighth of what a question costs there."""
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+"""All that a server is told of the world."""
 ENTER_EACH = 'for folder do cd -- "$folder" 2>/dev/null || { printf %s "$folder"; exit 1; }; done'
 
 

@@ -33,6 +33,8 @@ class ServerPlan(Struct, frozen=True):
     log: str
     account: Account | None
     stops: list[tuple[int, float]]
+    environment: dict[str, str] = {}
+    """What it is told of the world besides `ENVIRONMENT`."""
 
 
 class Guard:
@@ -41,8 +43,15 @@ class Guard:
     def __init__(self, plans: list[ServerPlan], *, keep: int, scratch: Path | None) -> None:
         """Start the servers; the guardian keeps the descriptor `keep` open as long, and removes `scratch` after."""
         self._plans = plans
-        servers = [{**to_builtins(plan), "identity": identity(plan.account)} for plan in plans]
-        order = {"servers": servers, "environment": ENVIRONMENT, "scratch": scratch and str(scratch)}
+        servers = [
+            {
+                **to_builtins(plan),
+                "identity": identity(plan.account),
+                "environment": ENVIRONMENT | plan.environment,
+            }
+            for plan in plans
+        ]
+        order = {"servers": servers, "scratch": scratch and str(scratch)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", GUARDIAN],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)), "PYTHONSAFEPATH": "1"},

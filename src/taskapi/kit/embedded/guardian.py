@@ -28,9 +28,8 @@ LONGEST_PAUSE = 1.0
 class Server:
     """One server process, started again when it ends by itself."""
 
-    def __init__(self, plan: dict[str, Any], environment: dict[str, str]) -> None:
+    def __init__(self, plan: dict[str, Any]) -> None:
         self._plan = plan
-        self._environment = environment
         self._settled = False
         self._failures = 0
         self._start()
@@ -67,7 +66,7 @@ class Server:
             self._process = subprocess.Popen(
                 self._plan["command"],
                 cwd=self._plan["folder"],
-                env=self._environment,
+                env=self._plan["environment"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -114,7 +113,7 @@ def main(lifeline: int) -> int:
     servers: list[Server] = []
     try:
         for server in plan["servers"]:
-            servers.append(Server(server, plan["environment"]))  # noqa: PERF401 - what started is stopped if one fails
+            servers.append(Server(server))  # noqa: PERF401 - what started is stopped if one fails
         return 0 if watch(servers, lifeline) else 1
     except OSError as error:
         say(f"A server cannot be started: {error}")

@@ -31,6 +31,10 @@ SETTINGS = {
     "loglevel": "warning",
 }
 
+MALLOC = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=512"}
+"""A script frees more pieces of one size than the few that glibc keeps at hand by default (7 in Debian 12); to look for
+others took an eighth of what a question costs."""
+
 
 def plan(program: Program, folder: Path, sockets: Path, log: Path, account: Account | None) -> ServerPlan:
     """Say how the guardian starts and stops the server."""
@@ -43,6 +47,7 @@ def plan(program: Program, folder: Path, sockets: Path, log: Path, account: Acco
         log=str(log),
         account=account,
         stops=[(signal.SIGTERM, 10), (signal.SIGKILL, 5)],
+        environment=MALLOC,
     )
 
 
