@@ -19,7 +19,7 @@ from taskapi.http.hardening import harden
 from taskapi.http.headers import HTTP, headers_of
 from taskapi.http.traces import begun
 from taskapi.kit import tracing
-from taskapi.kit.clock import system_clock
+from taskapi.kit.clock import log_clock
 from taskapi.kit.metrics import Distribution, Exemplar, Series
 from taskapi.kit.request import request_id
 from taskapi.kit.telemetry import FrequentLog, Line, logger
@@ -203,7 +203,7 @@ def _line(kind: Kind, answer: Outgoing, seconds: float, trace: Trace | None) -> 
         status=answer.status,
         milliseconds=int(seconds * 100_000) / 100,
         request_id=answer.request_id,
-        timestamp=system_clock(),
+        timestamp=log_clock(),
     )
     if trace is not None:
         line.trace_id, line.span_id = trace.trace_id, trace.span_id

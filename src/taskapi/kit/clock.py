@@ -13,6 +13,8 @@ TIMER_SECONDS = 0.001
 
 
 MILLISECONDS = tuple(timedelta(milliseconds=number) for number in range(1000))
+MICROSECONDS = tuple(timedelta(microseconds=number) for number in range(1000))
+"""Each request asks for the time more than once; to make a duration, or to take a date apart, costs more than a sum."""
 
 
 def system_clock() -> datetime:
@@ -20,12 +22,18 @@ def system_clock() -> datetime:
     return _at(time_ns() // 1_000_000)
 
 
+def log_clock() -> datetime:
+    """Return the machine's time in UTC to the microsecond: lines of a log are put in order by it."""
+    milliseconds, rest = divmod(time_ns() // 1000, 1000)
+    return _at(milliseconds) + MICROSECONDS[rest]
+
+
 @lru_cache(1)  # a busy process asks many times a millisecond
 def _at(milliseconds: int) -> datetime:
-    second, rest = divmod(milliseconds, 1000)
-    return _second(second) + MILLISECONDS[rest]
+    seconds, rest = divmod(milliseconds, 1000)
+    return _second(seconds) + MILLISECONDS[rest]
 
 
-@lru_cache(1)  # to take a date apart costs more than all else here
+@lru_cache(1)
 def _second(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
