@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -71,21 +72,20 @@ class Connection:
         """Whether it can be used, or will be."""
         return self._socket is not None
 
-    def open(self, plan: Plan, poll: select.epoll) -> int | None:
+    def open(self, plan: Plan, poll: "select.epoll") -> int | None:
         """Begin to open it; returns its descriptor, None if that is not possible."""
-        self._socket = socket.socket()
-        self._socket.setblocking(False)
         self._is_opening, self.sent = True, time.monotonic()
-        poll.register(self._socket, select.EPOLLOUT | select.EPOLLONESHOT)
         try:
-            self._socket.bind((plan.source, 0))
-            self._socket.connect((plan.host, plan.port))
-        except BlockingIOError:
-            pass
+            self._socket = opened = socket.socket()
+            opened.setblocking(False)
+            poll.register(opened, select.EPOLLOUT | select.EPOLLONESHOT)
+            opened.bind((plan.source, 0))
+            with suppress(BlockingIOError):  # it goes on in the background
+                opened.connect((plan.host, plan.port))
         except OSError as error:
             self._fail(f"not connected: {type(error).__name__}")
             return None
-        return self._socket.fileno()
+        return opened.fileno()
 
     def ask(self, interval: int) -> None:
         """Send the request of an interval; of neighbours one in ten asks for a task, so that these come evenly too."""
@@ -105,7 +105,7 @@ class Connection:
         if self.sent and time.monotonic() - self.sent > patience:
             self._fail("not connected in time" if self._is_opening else "no answer in time")
 
-    def take(self, poll: select.epoll) -> None:
+    def take(self, poll: "select.epoll") -> None:
         """Take what has come: the connection itself, or a part of an answer."""
         if self._socket is None:
             return
@@ -122,10 +122,13 @@ class Connection:
             return
         answer = self._answer = self._answer + part if self._answer else part
         head = answer.find(b"\r\n\r\n")
-        if head > 0 and len(answer) >= head + 4 + self._length(answer, head):
+        length = _length(answer, head) if head > 0 else 0
+        if length is None:
+            self._fail("an answer without a length")
+        elif head > 0 and len(answer) >= head + 4 + length:
             self._judge(answer, head)
 
-    def _take_connection(self, opened: socket.socket, poll: select.epoll) -> None:
+    def _take_connection(self, opened: socket.socket, poll: "select.epoll") -> None:
         error = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             self._fail(f"not connected: {type(OSError(error, None)).__name__}")
@@ -133,14 +136,6 @@ class Connection:
         self._is_opening = False
         poll.modify(opened, select.EPOLLIN)
         self.ask(0)
-
-    def _length(self, answer: bytes, head: int) -> int:
-        for name in LENGTHS:
-            at = answer.find(name, 0, head)
-            if at >= 0:
-                return int(answer[at + len(name) : answer.index(b"\r", at + len(name))])
-        self._fail("an answer without a length")
-        return MOST_BYTES
 
     def _judge(self, answer: bytes, head: int) -> None:
         sent, self.sent, self._answer = self.sent, 0.0, b""
@@ -162,6 +157,15 @@ class Connection:
         closed, self._socket, self.sent = self._socket, None, 0.0
         if closed is not None:
             closed.close()
+
+
+def _length(answer: bytes, head: int) -> int | None:
+    """Return how long the body is by the header, which ends at `head`; None if that does not say so."""
+    for name in LENGTHS:
+        at = answer.find(name, 0, head)
+        if at >= 0:
+            return int(answer[at + len(name) : answer.index(b"\r", at + len(name))])
+    return None
 
 
 class Client:
