@@ -1,3 +1,4 @@
+import json
 import re
 import socket
 import ssl
@@ -242,6 +243,27 @@ def test_what_may_be_repeated_is_sent_to_another_instance(method: str, headers: 
         answers = [httpx.request(method, f"{running.url}/api/tasks/1", headers=headers) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200] * 4
     assert lost.requests
+
+
+@pytest.mark.parametrize(
+    ("method", "accept", "keyed", "manner"),
+    [
+        ("GET", "*/*", False, "repeatable"),
+        ("GET", "text/html, application/json;q=0.9", False, "repeatable"),
+        ("HEAD", "text/event-stream", False, "repeatable"),
+        ("GET", "text/event-stream", False, "events"),
+        ("GET", "application/json, Text/Event-Stream", True, "events"),
+        ("POST", "application/json", False, "once"),
+        ("PATCH", "text/event-stream", False, "once"),
+        ("PATCH", "text/event-stream", True, "repeatable"),
+    ],
+)
+def test_the_log_tells_how_a_request_is_treated(method: str, accept: str, manner: str, *, keyed: bool) -> None:
+    headers = {"Accept": accept, **({"Idempotency-Key": "k"} if keyed else {})}
+    with stranger(polite) as instance, balancing(instance.port) as running:
+        httpx.request(method, f"{running.url}/api/tasks", headers=headers)
+        line = json.loads(eventually(lambda: running.log))
+    assert line["manner"] == manner
 
 
 def test_what_takes_long_everywhere_gets_its_time() -> None:

@@ -91,6 +91,14 @@ async def test_a_flight_is_bounded(to_valkey: Line) -> None:
     assert to_valkey.counts.trips == 3
 
 
+async def test_a_flight_is_bounded_together_with_what_nobody_waits_for(to_valkey: Line) -> None:
+    for number in range(line.BACKGROUND_AT_ONCE):
+        to_valkey.send(Call((b"SET", b"answer %d" % number, b"kept", b"EX", 60), None))
+    words = [b"%d" % number for number in range(line.MOST_AT_ONCE)]
+    assert await asyncio.gather(*(_echo(to_valkey, word) for word in words)) == words
+    assert to_valkey.counts.trips == 2
+
+
 async def test_no_more_may_wait_than_there_is_room_for(to_valkey: Line) -> None:
     futures = [_ask(to_valkey, b"PING") for _ in range(line.MOST_WAITING)]
     with pytest.raises(Unreachable):

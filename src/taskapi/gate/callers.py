@@ -1,10 +1,10 @@
 """Who a token names: its signature is verified once, and remembered by the header that brought it.
 
 To look one up tells nothing about those of others: a table compares keyed hashes of 64 bits (SipHash, with a key that
-each process draws when it starts) and looks at the texts only where these are equal. A token that was found wrong is
-never remembered, and a right one only as long as it is valid and this process knows the secret that signed it – secrets
-are read when a process starts, so a withdrawn one is gone together with all that was remembered. Whether the session
-still lives is not said here.
+each process draws when it starts, unless PYTHONHASHSEED names one) and looks at the texts only where these are equal. A
+token that was found wrong is never remembered, and a right one only as long as it is valid and this process knows the
+secret that signed it – secrets are read when a process starts, so a withdrawn one is gone together with all that was
+remembered. Whether the session still lives is not said here.
 """
 
 from datetime import datetime

@@ -58,7 +58,7 @@ class Inquiry:
 class Inquiries:
     """Works out and remembers."""
 
-    def __init__(self, gate: Gate, limits: Limits, clock: Clock, capacity: int = 0) -> None:
+    def __init__(self, gate: Gate, limits: Limits, clock: Clock, capacity: int) -> None:
         """`capacity`: bytes of answers that this process may keep."""
         self._gate = gate
         self._limits = limits

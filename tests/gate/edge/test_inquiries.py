@@ -28,7 +28,7 @@ FILLING = b"search=" + b"x" * LONGEST
 @pytest.fixture
 def inquiries(one: App) -> Inquiries:
     """Nothing is remembered yet."""
-    return Inquiries(one.rooms.gate, Limits(LimitSettings(), Addresses(()), one.rooms.fingerprints), system_clock)
+    return Inquiries(one.rooms.gate, Limits(LimitSettings(), Addresses(()), one.rooms.fingerprints), system_clock, 0)
 
 
 def request(path: str, query: bytes = b"", method: str = "GET", **headers: bytes) -> Any:

@@ -9,6 +9,7 @@
 
 local epoch, field = ARGV[1], ARGV[4]
 local copy = call('GET', KEYS[2])
+-- A tombstone is an epoch and a version, of 12 bytes each, and a dash.
 if copy and #copy == 25 and string.sub(copy, 25) == '-' and string.sub(copy, 1, 12) == epoch then
     return { 2 } -- a token of an ended session eats up nobody's allowance
 end
