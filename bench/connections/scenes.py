@@ -18,7 +18,8 @@ from tests.system.launch import Launched
 
 HOST = "127.0.0.1"
 OPENING = 12
-"""Intervals over which people come: of each who is new, a session, a list and a task have to be loaded."""
+"""Intervals over which people come: of each who is new, a session, a list and a task have to be loaded, and one process
+that got all of them within half the time answered 503 to many."""
 
 BARE_OPENING = 3
 MEMORY = "128"
