@@ -2,7 +2,7 @@
 
 It holds its connections open and gives each its turn once in every interval. A connection whose answer is still
 under way misses its turn: nobody asks twice at a time. It shares the processors with what it measures, so there is
-nothing between it and the system: an event loop cost as much again.
+nothing between it and the system: an event loop cost a third more.
 """
 
 import gc

@@ -207,8 +207,8 @@ class CacheSettings(Struct, frozen=True, kw_only=True, rename=_named({})):
         Meta(
             ge=0,
             le=65_536,
-            description="MiB of answers that a process keeps in its own memory; what leads to them takes up to half as "
-            "much more. `0`: none; those in Redis remain.",
+            description="MiB of answers that a process keeps in its own memory; what leads to them comes on "
+            "top. `0`: none; those in Redis remain.",
         ),
     ] = 64
 

@@ -11,7 +11,6 @@ Clock = Callable[[], datetime]
 TIMER_SECONDS = 0.001
 """What a timer of the event loop can tell apart; a shorter one does not wait at all."""
 
-
 MILLISECONDS = tuple(timedelta(milliseconds=number) for number in range(1000))
 MICROSECONDS = tuple(timedelta(microseconds=number) for number in range(1000))
 """Each request asks for the time more than once; to make a duration, or to take a date apart, costs more than a sum."""

@@ -57,6 +57,14 @@ def test_when_the_lifeline_closes_servers_end_and_what_was_lent_is_tidied_up(pla
     assert not (folder / "scratch").exists()
 
 
+def test_a_server_is_told_what_its_plan_says_and_nothing_else(plan: Plan, folder: Path) -> None:
+    told = {"environment": {"WORD": "so"}}
+    process = guardian(plan('echo "$WORD$HOME" > said; exec /bin/sleep 60') | told)
+    said = eventually(lambda: (folder / "said").exists() and (folder / "said").read_text())
+    process.communicate(timeout=10)
+    assert said == "so\n"
+
+
 def test_a_server_that_does_not_listen_is_ended_by_force(plan: Plan, folder: Path) -> None:
     process = guardian(plan(STUBBORN))
     eventually(lambda: (folder / "log").exists() and (folder / "log").read_text())
