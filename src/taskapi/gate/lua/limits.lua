@@ -7,9 +7,10 @@ local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 
 -- Looks at the counters KEYS[first_key], …, whose interval and burst are ARGV[first_argument], …, and counts one request
 -- only if every one has room. Appends remaining requests, microseconds until the allowance is whole again, and
--- microseconds to wait (0: accepted) for each to `reply`; returns whether the request may go on.
+-- microseconds to wait (0: accepted) for each to `reply`; returns whether the request may go on. Times are handed on as
+-- numbers: below 2^52 these are written as they are, and to format one would cost as much as a command.
 local function count(first_key, first_argument, reply)
-    local counters, accepted = {}, true
+    local size, place, accepted = #reply, #reply, true
     for key = first_key, #KEYS do
         local interval, burst = tonumber(ARGV[first_argument]), tonumber(ARGV[first_argument + 1])
         local ahead = tonumber(call('GET', KEYS[key]) or now) - now
@@ -21,16 +22,15 @@ local function count(first_key, first_argument, reply)
         if ahead + interval > burst then
             accepted = false
         end
-        counters[key] = { interval, burst, ahead }
-        first_argument = first_argument + 2
+        reply[place + 1], reply[place + 2], reply[place + 3] = interval, ahead, burst
+        first_argument, place = first_argument + 2, place + 3
     end
-    local size = #reply
     for key = first_key, #KEYS do
-        local interval, burst, ahead = unpack(counters[key])
+        local interval, ahead, burst = reply[size + 1], reply[size + 2], reply[size + 3]
         local wait = ahead + interval - burst
         if accepted then
             ahead, wait = ahead + interval, 0
-            call('SET', KEYS[key], string.format('%.0f', now + ahead), 'PX', math.ceil(ahead / 1000) + 1)
+            call('PSETEX', KEYS[key], math.ceil(ahead / 1000) + 1, now + ahead)
         end
         reply[size + 1] = math.floor((burst - ahead) / interval)
         reply[size + 2] = ahead

@@ -20,14 +20,14 @@ end
 local function is_young(versions, born)
     born = tonumber(born)
     if born > now then
-        call('HSET', versions, 'born', string.format('%.0f', now))
+        call('HSET', versions, 'born', now)
         return true
     end
     return now - born < YOUNG
 end
 
 local function make_floor(versions, floor, born)
-    call('HSET', versions, 'floor', floor, 'born', string.format('%.0f', born))
+    call('HSET', versions, 'floor', floor, 'born', born)
 end
 
 -- Marks entries of writes whose `lsn` may not be believed alone: something may be committed that has no entry, and of
