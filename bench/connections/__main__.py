@@ -45,8 +45,11 @@ class Bench:
 
         alike = [(token, self._people[0][1]) for token, _ in self._people]
         running = scenes.ours(scene, self._environment, self._folder)
-        api = self._row(scene.name, running, self._people, OPENING, record)
-        bare = self._row(f"{scene.name}-bare", scenes.bare(scene, recording), alike, BARE_OPENING)
+        timing = structs.replace(self._timing, opening=OPENING, warming=self._timing.warming * scene.instances)
+        api = self._row(scene.name, running, self._people, timing, record)
+        timing = structs.replace(self._timing, opening=BARE_OPENING)
+        bare = self._row(f"{scene.name}-bare", scenes.bare(scene, recording), alike, timing)
+        bare.from_memory_percent = 0.0  # it has no memory, only an answer that says so
         api.times_bare = round(api.p99_milliseconds / bare.p99_milliseconds, 2) if bare.p99_milliseconds else 0.0
         return [api, bare]
 
@@ -55,11 +58,10 @@ class Bench:
         name: str,
         running: AbstractContextManager[int],
         people: Sequence[Person],
-        opening: int,
+        timing: Timing,
         prepare: Callable[[int], None] | None = None,
     ) -> Row:
         load_average = usage.load_average()
-        timing = structs.replace(self._timing, opening=opening)
         with running as port:
             if prepare is not None:
                 prepare(port)

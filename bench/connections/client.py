@@ -24,6 +24,7 @@ DETAIL = re.compile(rb'"detail": ?"([^"]*)"')
 LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
 """As nginx writes it, and as the instances do."""
 GOOD = b"HTTP/1.1 200 "
+FROM_MEMORY = b"\r\nx-cache: hit-memory\r\n"
 ASK = "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nUser-Agent: bench\r\n\r\n"
 LIST = "/api/tasks"
 LISTS_PER_TASK = 9
@@ -39,18 +40,20 @@ class Notes:
     def __init__(self, plan: Plan) -> None:
         self.errors: Counter[str] = Counter()
         self.latencies: list[list[float]] = [[] for _ in range(plan.rounds)]
+        self.from_memory = 0
         self.lateness: list[float] = []
         self._plan = plan
 
-    def answered(self, sent: float) -> None:
+    def answered(self, sent: float, answer: bytes) -> None:
         """Note a good answer to a request of the rounds."""
         now, since = time.monotonic(), sent - self._plan.measured_from
         if since >= 0:
             self.latencies[min(int(since / self._plan.interval), self._plan.rounds - 1)].append(now - sent)
+            self.from_memory += FROM_MEMORY in answer
 
 
 class Connection:
-    """One person's; asks for a list nine times and for a task once, after one of each while it does not count."""
+    """One person's; asks for a list nine times and for a task once, and for each in turn while it does not count."""
 
     __slots__ = ("_answer", "_asked", "_asks", "_expected", "_is_opening", "_notes", "_number", "_socket", "sent")
 
@@ -87,10 +90,10 @@ class Connection:
             return None
         return opened.fileno()
 
-    def ask(self, interval: int) -> None:
+    def ask(self, interval: int, *, counts: bool) -> None:
         """Send the request of an interval; of neighbours one in ten asks for a task, so that these come evenly too."""
         assert self._socket is not None
-        is_task = (self._number + interval) % (LISTS_PER_TASK + 1) == 0 if self._asked > 1 else self._asked == 1
+        is_task = (self._number + interval) % (LISTS_PER_TASK + 1) == 0 if counts else self._asked % 2 == 1
         self._asked += 1
         asked = self._asks[is_task]
         self.sent = time.monotonic()
@@ -135,7 +138,7 @@ class Connection:
             return
         self._is_opening = False
         poll.modify(opened, select.EPOLLIN)
-        self.ask(0)
+        self.ask(0, counts=False)
 
     def _judge(self, answer: bytes, head: int) -> None:
         sent, self.sent, self._answer = self.sent, 0.0, b""
@@ -146,7 +149,7 @@ class Connection:
         elif answer.find(self._expected, head) < 0:
             self._notes.errors["somebody else's answer"] += 1
         else:
-            self._notes.answered(sent)
+            self._notes.answered(sent, answer)
 
     def _fail(self, why: str) -> None:
         self._notes.errors[why] += 1
@@ -182,7 +185,7 @@ class Client:
     def run(self) -> Outcome:
         """Go by the plan."""
         plan, count = self._plan, len(self._connections)
-        first = (plan.opening + plan.warming) * count
+        first = plan.uncounted * count
         for turn in range(round((plan.end - plan.begin) / plan.interval) * count):
             due = plan.begin + turn * plan.interval / count
             self._listen(due)
@@ -211,7 +214,7 @@ class Client:
         elif connection.sent:
             connection.give_up_after(self._plan.patience)
         elif connection.is_open:
-            connection.ask(interval)
+            connection.ask(interval, counts=interval >= self._plan.uncounted)
 
     def _finish(self) -> None:
         self._listen(self._plan.end)
@@ -226,7 +229,7 @@ class Client:
         for connection in self._connections:
             connection.close()
         requests = sum(map(len, notes.latencies))
-        return Outcome(still, requests, dict(notes.errors), notes.latencies, notes.lateness)
+        return Outcome(still, requests, dict(notes.errors), notes.latencies, notes.from_memory, notes.lateness)
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ class Timing(msgspec.Struct, frozen=True):
 
     interval: float = 10
     opening: int = 1
-    warming: int = 3
+    warming: int = 4
     rounds: int = 5
     patience: float = 15
     starting: float = 3
@@ -108,5 +108,6 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
         requests=sum(outcome.requests for outcome in outcomes),
         errors=dict(errors),
         latencies=[list(chain(*parts)) for parts in zip(*(outcome.latencies for outcome in outcomes), strict=True)],
+        from_memory=sum(outcome.from_memory for outcome in outcomes),
         lateness=list(chain(*(outcome.lateness for outcome in outcomes))),
     )

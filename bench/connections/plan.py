@@ -19,16 +19,21 @@ class Plan(msgspec.Struct, kw_only=True):
     opening: int
     """Intervals over which the connections are opened, evenly too; each sends its requests from then on."""
     warming: int
-    """Intervals after that, which do not count either."""
+    """Intervals after that, which do not count either; until then connections ask for list and task in turn."""
     rounds: int
     """Intervals that count."""
     patience: float
     """Seconds that a connection or an answer may take."""
 
     @property
+    def uncounted(self) -> int:
+        """Intervals before the first round."""
+        return self.opening + self.warming
+
+    @property
     def measured_from(self) -> float:
         """When the first round begins."""
-        return self.begin + (self.opening + self.warming) * self.interval
+        return self.begin + self.uncounted * self.interval
 
     @property
     def end(self) -> float:
@@ -47,5 +52,7 @@ class Outcome(msgspec.Struct):
     """How often each happened, those before the rounds too."""
     latencies: list[list[float]] = []
     """Seconds from a request to the last byte of its answer, of each round."""
+    from_memory: int = 0
+    """Answers of the rounds that the instance had in its own memory."""
     lateness: list[float] = []
     """Seconds by which the load process itself sent the requests of the rounds later than was due."""

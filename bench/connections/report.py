@@ -30,6 +30,8 @@ class Row(msgspec.Struct, rename="camel"):
     p99_of_rounds: list[float]
     late_milliseconds: float
     """By which the load process sent the latest of a hundred requests after its time."""
+    from_memory_percent: float
+    """Of the answers, those that the instance had in its own memory; others come from Redis, or have to be loaded."""
     cpu_microseconds_per_request: dict[str, float]
     kibibytes_per_connection: dict[str, float]
     """By which the programs grew, what they keep for each person included."""
@@ -68,6 +70,7 @@ def row(name: str, wanted: int, outcome: Outcome, usages: tuple[Usage, Usage, Us
         max_milliseconds=_percentile(latencies, 100),
         p99_of_rounds=[_percentile(sorted(found), 99) for found in outcome.latencies],
         late_milliseconds=_percentile(sorted(outcome.lateness), 99),
+        from_memory_percent=round(100 * outcome.from_memory / requests, 1),
         cpu_microseconds_per_request={kind: round(used / requests * 1e6, 1) for kind, used in seconds.items()},
         kibibytes_per_connection={
             kind: round((after.memory[kind] - idle.memory[kind]) / wanted / 1024, 1) for kind in ("app", "nginx")
@@ -84,7 +87,8 @@ def tell(rows: Sequence[Row]) -> list[str]:
     RESULTS.write_text(json.dumps({"machine": machine, "rows": msgspec.to_builtins(rows)}, indent=2) + "\n")
     print(
         f"{'':12}{'open':>8}{'requests':>10}{'errors':>8}{'p50 ms':>8}{'p99 ms':>8}{'max ms':>8}{'× bare':>8}"
-        f"{'app µs':>8}{'nginx µs':>10}{'app KiB':>9}{'nginx KiB':>11}{'late ms':>9}{'load':>6}{'others':>8}"
+        f"{'memory %':>10}{'app µs':>8}{'nginx µs':>10}{'app KiB':>9}{'nginx KiB':>11}"
+        f"{'late ms':>9}{'load':>6}{'others':>8}"
     )
     for found in rows:
         print(_line(found))
@@ -96,7 +100,7 @@ def _line(found: Row) -> str:
     return (
         f"{found.name:12}{found.open:8,}{found.requests:10,}{sum(found.errors.values()):8,}"
         f"{found.p50_milliseconds:8.2f}{found.p99_milliseconds:8.2f}{found.max_milliseconds:8.1f}{found.times_bare:8.2f}"
-        f"{cpu['app']:8.0f}{cpu['nginx']:10.0f}{memory['app']:9.1f}{memory['nginx']:11.1f}"
+        f"{found.from_memory_percent:10.1f}{cpu['app']:8.0f}{cpu['nginx']:10.0f}{memory['app']:9.1f}{memory['nginx']:11.1f}"
         f"{found.late_milliseconds:9.2f}{found.load_average:6.2f}{found.others:8.2f}"
     )
 

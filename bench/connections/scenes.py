@@ -23,7 +23,8 @@ that got all of them within half the time answered 503 to many."""
 
 BARE_OPENING = 3
 MEMORY = "128"
-"""MiB of kept answers in each instance: two answers for each of 15,000 people, of whom any instance meets all."""
+"""MiB of kept answers in each instance: two answers for each of 15,000 people, of whom any instance meets all. Chance
+decides which instance is asked; so the more there are the longer it takes until each has met nearly everybody."""
 
 Person = tuple[str, str]
 

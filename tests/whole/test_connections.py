@@ -23,6 +23,11 @@ def busy(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 
 
+def knowing(connection: socket.socket) -> None:
+    """Answer from memory, everybody the same."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\nx-cache: hit-memory\r\n\r\nnumber-1")
+
+
 def nothing() -> None:
     """See nothing."""
 
@@ -53,6 +58,14 @@ def test_a_fault_is_no_answer(behaviour: Behaviour, fault: str, still_open: int,
         outcome, _, _ = drive(tmp_path, ("127.0.0.1", instance.port), people, IMPATIENT, nothing)
     assert set(outcome.errors) == {fault}
     assert (outcome.open, outcome.requests) == (still_open, 0)
+
+
+def test_answers_from_memory_are_told_apart(tmp_path: Path) -> None:
+    people = [("token", "/api/tasks/number-1")] * 4
+    with stranger(knowing) as instance:
+        outcome, _, _ = drive(tmp_path, ("127.0.0.1", instance.port), people, IMPATIENT, nothing)
+    assert outcome.errors == {}
+    assert outcome.from_memory == outcome.requests > 0
 
 
 def test_nobody_there_is_a_fault_too(tmp_path: Path) -> None:
