@@ -30,7 +30,7 @@ local function count(first_key, first_argument, reply)
         local wait = ahead + interval - burst
         if accepted then
             ahead, wait = ahead + interval, 0
-            call('PSETEX', KEYS[key], math.ceil(ahead / 1000) + 1, now + ahead)
+            call('SET', KEYS[key], now + ahead, 'PX', math.ceil(ahead / 1000) + 1)
         end
         reply[size + 1] = math.floor((burst - ahead) / interval)
         reply[size + 2] = ahead

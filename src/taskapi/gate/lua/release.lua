@@ -4,7 +4,7 @@
 for index = 1, #KEYS do
     local tat = tonumber(call('GET', KEYS[index]) or now) - tonumber(ARGV[index])
     if tat > now then
-        call('PSETEX', KEYS[index], math.ceil((tat - now) / 1000) + 1, tat)
+        call('SET', KEYS[index], tat, 'PX', math.ceil((tat - now) / 1000) + 1)
     else
         call('DEL', KEYS[index])
     end
