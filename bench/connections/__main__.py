@@ -49,7 +49,7 @@ class Bench:
         api = self._row(scene.name, running, self._people, timing, record)
         timing = structs.replace(self._timing, opening=BARE_OPENING)
         bare = self._row(f"{scene.name}-bare", scenes.bare(scene, recording), alike, timing)
-        bare.from_memory_percent = 0.0  # it has no memory, only an answer that says so
+        bare.from_memory_percent = 0.0  # the answer that it sends says so, but it has no memory
         api.times_bare = round(api.p99_milliseconds / bare.p99_milliseconds, 2) if bare.p99_milliseconds else 0.0
         return [api, bare]
 

@@ -44,18 +44,18 @@ class Notes:
         self.lateness: list[float] = []
         self._plan = plan
 
-    def answered(self, sent: float, answer: bytes) -> None:
-        """Note a good answer to a request of the rounds."""
+    def answered(self, sent: float, answer: bytes, head: int) -> None:
+        """Note a good answer to a request of the rounds; its header ends at `head`."""
         now, since = time.monotonic(), sent - self._plan.measured_from
         if since >= 0:
             self.latencies[min(int(since / self._plan.interval), self._plan.rounds - 1)].append(now - sent)
-            self.from_memory += FROM_MEMORY in answer
+            self.from_memory += answer.find(FROM_MEMORY, 0, head + 2) > 0
 
 
 class Connection:
-    """One person's; asks for a list nine times and for a task once, and for each in turn while it does not count."""
+    """One person's; asks nine times for a list and once for a task in the rounds, before them for each in turn."""
 
-    __slots__ = ("_answer", "_asked", "_asks", "_expected", "_is_opening", "_notes", "_number", "_socket", "sent")
+    __slots__ = ("_answer", "_asks", "_expected", "_first", "_is_opening", "_notes", "_place", "_socket", "sent")
 
     def __init__(self, notes: Notes, plan: Plan, number: int) -> None:
         token, task = plan.people[number]
@@ -63,8 +63,10 @@ class Connection:
         """When the request was that is not answered yet, or when the opening began; zero if there is none."""
         self._asks = [ASK.format(path=path, host=plan.host, token=token).encode() for path in (LIST, task)]
         self._expected = task.rpartition("/")[2].encode()
-        self._number = number
-        self._asked = 0
+        self._place = number * plan.processes + plan.number
+        """Among the connections of all processes."""
+        self._first = number % plan.opening
+        """The interval in which it is opened."""
         self._notes = notes
         self._answer = b""
         self._is_opening = False
@@ -91,10 +93,11 @@ class Connection:
         return opened.fileno()
 
     def ask(self, interval: int, *, counts: bool) -> None:
-        """Send the request of an interval; of neighbours one in ten asks for a task, so that these come evenly too."""
+        """Send the request of an interval. Of neighbours one in ten asks for a task, one in two if it does not count:
+        so these come evenly too.
+        """
         assert self._socket is not None
-        is_task = (self._number + interval) % (LISTS_PER_TASK + 1) == 0 if counts else self._asked % 2 == 1
-        self._asked += 1
+        is_task = (self._place + interval) % (LISTS_PER_TASK + 1 if counts else 2) == 0
         asked = self._asks[is_task]
         self.sent = time.monotonic()
         try:
@@ -138,7 +141,7 @@ class Connection:
             return
         self._is_opening = False
         poll.modify(opened, select.EPOLLIN)
-        self.ask(0, counts=False)
+        self.ask(self._first, counts=False)
 
     def _judge(self, answer: bytes, head: int) -> None:
         sent, self.sent, self._answer = self.sent, 0.0, b""
@@ -149,7 +152,7 @@ class Connection:
         elif answer.find(self._expected, head) < 0:
             self._notes.errors["somebody else's answer"] += 1
         else:
-            self._notes.answered(sent, answer)
+            self._notes.answered(sent, answer, head)
 
     def _fail(self, why: str) -> None:
         self._notes.errors[why] += 1

@@ -30,6 +30,7 @@ class Timing(msgspec.Struct, frozen=True):
     interval: float = 10
     opening: int = 1
     warming: int = 4
+    """For each instance: chance decides which of them is asked, and each has to meet nearly everybody."""
     rounds: int = 5
     patience: float = 15
     starting: float = 3
@@ -69,6 +70,8 @@ def _plans(url: tuple[str, int], people: Sequence[tuple[str, str]], timing: Timi
             port=url[1],
             source=f"127.0.1.{number + 1}",
             people=list(people[number::count]),
+            number=number,
+            processes=count,
             begin=begin + number * step,
             interval=timing.interval,
             opening=timing.opening,

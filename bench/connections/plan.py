@@ -12,6 +12,10 @@ class Plan(msgspec.Struct, kw_only=True):
     """Address that its connections come from: a range of ports of its own."""
     people: list[tuple[str, str]]
     """A token and the address of a task for each connection."""
+    number: int
+    """Of this process, from zero."""
+    processes: int
+    """How many there are; their connections take turns."""
     begin: float
     """When the first connection is opened, on the monotonic clock."""
     interval: float
@@ -19,7 +23,8 @@ class Plan(msgspec.Struct, kw_only=True):
     opening: int
     """Intervals over which the connections are opened, evenly too; each sends its requests from then on."""
     warming: int
-    """Intervals after that, which do not count either; until then connections ask for list and task in turn."""
+    """Intervals after that, which do not count either; before the first round connections ask for list and task in
+    turn."""
     rounds: int
     """Intervals that count."""
     patience: float

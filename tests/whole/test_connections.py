@@ -2,6 +2,7 @@
 
 import platform
 import socket
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,20 @@ def test_a_fault_is_no_answer(behaviour: Behaviour, fault: str, still_open: int,
         outcome, _, _ = drive(tmp_path, ("127.0.0.1", instance.port), people, IMPATIENT, nothing)
     assert set(outcome.errors) == {fault}
     assert (outcome.open, outcome.requests) == (still_open, 0)
+
+
+def test_a_task_is_asked_for_every_other_time_before_the_rounds_and_once_in_ten_in_them(tmp_path: Path) -> None:
+    people = [(f"token-{number}", "/api/tasks/number-1") for number in range(10)]
+    plain = Timing(interval=0.3, opening=2, warming=2, rounds=10, starting=1)
+    with stranger(knowing) as instance:
+        drive(tmp_path, ("127.0.0.1", instance.port), people, plain, nothing)
+    for number, (token, task) in enumerate(people):
+        heads = [head for head in instance.requests if f"Bearer {token}\r\n" in head]
+        asked = [head.startswith(f"GET {task} ") for head in heads]
+        before, counted = asked[:-10], asked[-10:]
+        assert len(before) == 4 - number // 2 % 2
+        assert all(one != other for one, other in pairwise(before))
+        assert sum(counted) == 1
 
 
 def test_answers_from_memory_are_told_apart(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 -- Looks at the counters KEYS[first_key], …, whose interval and burst are ARGV[first_argument], …, and counts one request
 -- only if every one has room. Appends remaining requests, microseconds until the allowance is whole again, and
 -- microseconds to wait (0: accepted) for each to `reply`; returns whether the request may go on. Times are handed on as
--- numbers: below 2^52 these are written as they are, and to format one would cost as much as a command.
+-- numbers: below 2^52 these are written as they are; to format one took a seventh of the memory that a question touches.
 local function count(first_key, first_argument, reply)
     local size, place, accepted = #reply, #reply, true
     for key = first_key, #KEYS do
