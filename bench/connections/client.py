@@ -55,7 +55,7 @@ class Notes:
 class Connection:
     """One person's; asks nine times for a list and once for a task in the rounds, before them for each in turn."""
 
-    __slots__ = ("_answer", "_asks", "_expected", "_first", "_is_opening", "_notes", "_place", "_socket", "sent")
+    __slots__ = ("_answer", "_asks", "_expected", "_is_opening", "_notes", "_place", "_socket", "first", "sent")
 
     def __init__(self, notes: Notes, plan: Plan, number: int) -> None:
         token, task = plan.people[number]
@@ -65,7 +65,7 @@ class Connection:
         self._expected = task.rpartition("/")[2].encode()
         self._place = number * plan.processes + plan.number
         """Among the connections of all processes."""
-        self._first = number % plan.opening
+        self.first = number % plan.opening
         """The interval in which it is opened."""
         self._notes = notes
         self._answer = b""
@@ -141,7 +141,7 @@ class Connection:
             return
         self._is_opening = False
         poll.modify(opened, select.EPOLLIN)
-        self.ask(self._first, counts=False)
+        self.ask(self.first, counts=False)
 
     def _judge(self, answer: bytes, head: int) -> None:
         sent, self.sent, self._answer = self.sent, 0.0, b""
@@ -210,7 +210,7 @@ class Client:
 
     def _take_turn(self, number: int, interval: int) -> None:
         connection = self._connections[number]
-        if number % self._plan.opening == interval:
+        if interval == connection.first:
             descriptor = connection.open(self._plan, self._poll)
             if descriptor is not None:
                 self._opened[descriptor] = connection
